@@ -1,0 +1,32 @@
+"""What a host's hypervisor can do, as values to ask before trying."""
+
+import msgspec
+
+from engine.model.rights import Rights, rights_text
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """Abilities of one hypervisor on this host."""
+
+    name: str
+    """Shown to people: `kvm` or `sim`. Nothing above hypervisor/ compares it."""
+    label: str
+    """In words, e.g. `real KVM (kvm_pvm, kernel 6.18)` or `simulator (Unicorn 2.1.4)`."""
+    real: bool
+    clock: str
+    """`host ns` or `guest instructions`."""
+    concurrent: bool
+    """True: each vCPU wants a thread of its own and calls are allowed while they run. False: one executor, seeded
+    slices, and calls only between slices; runs repeat exactly."""
+    counts_instructions: bool
+    max_slots: int
+    masks: tuple[int, ...]
+    """Every Rights value that set_mask can enforce."""
+    mask_reason: str = ""
+    """Why the TLFS-valid masks that are missing from `masks` cannot be had here."""
+
+    def enforces(self, rights: Rights) -> bool:
+        return int(rights) in self.masks
+
+    def mask_texts(self) -> list[str]:
+        return [rights_text(Rights(mask)) for mask in self.masks]

@@ -1,0 +1,89 @@
+"""Events: everything that happened, in order. The log of a run is a LogHeader and then events, seq 1, 2, 3, ..."""
+
+import msgspec
+
+from engine.model.commands import AnyCommand
+from engine.model.exits import AnyExit
+from engine.model.memslot import Memslot
+from engine.model.resolution import Resolution
+
+LOG_VERSION = 1
+
+
+class LogHeader(msgspec.Struct, frozen=True):
+    """What a log needs to be read and run again."""
+
+    version: int
+    scenario: bytes
+    """Canonical JSON (engine.model.text)."""
+    hypervisor: str
+    """Name shown to people, `kvm` or `sim`."""
+    clock: str
+    """Whose clock `time` is: `host ns` or `guest instructions`."""
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="event"):
+    seq: int
+    time: int
+    """In the header's clock, from the start of the run."""
+
+
+class CommandTaken(Event, frozen=True, gc=False, kw_only=True, tag="command"):
+    """A command was accepted (`error` empty) or refused. `slice` is where a replay must give it."""
+
+    command: AnyCommand
+    slice: int = 0
+    by: str = "user"
+    """`user`, `script`, `churn`, `tick` or `policy`."""
+    error: str = ""
+
+
+class ExitTaken(Event, frozen=True, gc=False, kw_only=True, tag="exit"):
+    """A vCPU left the guest and was answered."""
+
+    exit: AnyExit
+    resolution: Resolution | None = None
+    """None when the exit ended the vCPU."""
+    mask: int | None = None
+    """On a protection exit, the rights the page had."""
+
+
+class MaskChanged(Event, frozen=True, gc=False, kw_only=True, tag="mask"):
+    """`pages` from gfn `first` now have `rights`; `before` are the runs (first, count, rights) they had."""
+
+    vtl: int
+    first: int
+    pages: int
+    rights: int
+    before: tuple[tuple[int, int, int], ...]
+
+
+class SlotChanged(Event, frozen=True, gc=False, kw_only=True, tag="slot"):
+    """Added (before None), deleted (after None), moved or flags changed."""
+
+    before: Memslot | None
+    after: Memslot | None
+
+
+class DirtyHarvested(Event, frozen=True, gc=False, kw_only=True, tag="dirty"):
+    """Pages written since the last harvest: zlib of a little-endian bitmap over the whole guest, bit 0 is gfn 0."""
+
+    count: int
+    bitmap: bytes
+
+
+class VcpuChanged(Event, frozen=True, gc=False, kw_only=True, tag="vcpu"):
+    """`state`: running, stopped, halted (by HLT), fenced (halted by policy), dead (shutdown or internal error)."""
+
+    vcpu: int
+    state: str
+
+
+class PhaseChanged(Event, frozen=True, gc=False, kw_only=True, tag="phase"):
+    """`phase`: paused, running, stepping, ended; `why` says what ended or paused it, e.g. `limit:exits`."""
+
+    phase: str
+    why: str = ""
+
+
+AnyEvent = CommandTaken | ExitTaken | MaskChanged | SlotChanged | DirtyHarvested | VcpuChanged | PhaseChanged

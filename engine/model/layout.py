@@ -1,0 +1,54 @@
+"""The system area: where page tables, stacks and code of every guest are. Documented in docs/guest.md.
+
+One identity map of the low 4 GiB in 2 MiB pages, with accessed and dirty bits set beforehand, so that a page walk
+writes nothing and the system area stays clean unless the guest itself writes there.
+"""
+
+from engine.model.address import PageRange
+
+DESCRIPTORS = 0x00000
+PML4 = 0x01000
+PDPT = 0x02000
+PAGE_DIRECTORIES = 0x03000
+HYPERCALL_PAGE = 0x07000
+STACKS = 0x08000
+STACK_SIZE = 0x1000
+CODE = 0x10000
+CODE_SIZE = 0x2000
+MAX_VCPUS = 8
+SYSTEM_SIZE = 0x20000
+SYSTEM_AREA = PageRange.of(0, SYSTEM_SIZE)
+
+MAX_RAM = 4 << 30
+"""1,048,576 pages: what the identity map covers."""
+
+HYPERCALL_PORT = 0xE8
+"""The port behind the hypercall page (hypervisor.md: VMCALL must not be relied on)."""
+
+
+def code_base(vcpu: int) -> int:
+    """gpa where vCPU `vcpu` starts executing."""
+    return CODE + vcpu * CODE_SIZE
+
+
+def stack_top(vcpu: int) -> int:
+    """Initial RSP: the end of the vCPU's stack page."""
+    return STACKS + (vcpu + 1) * STACK_SIZE
+
+
+def system_part(gfn: int) -> str:
+    """What a system page holds, in words; empty outside the system area."""
+    gpa = gfn << 12
+    for limit, name in _PARTS:
+        if gpa < limit:
+            return name
+    return ""
+
+
+_PARTS = (
+    (PML4, "descriptor tables"),
+    (HYPERCALL_PAGE, "page tables"),
+    (STACKS, "hypercall page"),
+    (CODE, "stack"),
+    (SYSTEM_SIZE, "code"),
+)

@@ -1,0 +1,43 @@
+"""Memslots, as in KVM: slot id, flags, base gpa, size, and where in RAM they are backed."""
+
+from enum import IntFlag
+
+import msgspec
+
+from engine.model.address import PAGE_SHIFT, PageRange
+
+
+class SlotFlags(IntFlag):
+    """KVM_MEM_* flags (api.rst 4.35)."""
+
+    NONE = 0
+    LOG = 1
+    READONLY = 2
+
+
+class Memslot(msgspec.Struct, frozen=True, gc=False):
+    """`size` bytes of guest-physical memory at `base`, backed by RAM from byte `offset`.
+
+    `size` 0 deletes the slot, as for KVM_SET_USER_MEMORY_REGION. A moved slot keeps its offset: the data moves along.
+    """
+
+    slot: int
+    base: int
+    size: int
+    offset: int
+    flags: int = 0
+
+    @property
+    def pages(self) -> PageRange:
+        return PageRange(self.base >> PAGE_SHIFT, self.size >> PAGE_SHIFT)
+
+    @property
+    def logged(self) -> bool:
+        return bool(self.flags & SlotFlags.LOG)
+
+    @property
+    def readonly(self) -> bool:
+        return bool(self.flags & SlotFlags.READONLY)
+
+    def contains(self, gpa: int) -> bool:
+        return self.base <= gpa < self.base + self.size

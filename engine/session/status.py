@@ -1,0 +1,105 @@
+"""What a frame says in JSON: docs/frame.md. Times are in the clock that Info names; rates are per host second."""
+
+import msgspec
+
+
+class Info(msgspec.Struct, frozen=True):
+    """What does not change while a run lasts; in keyframes."""
+
+    name: str
+    about: str
+    scenario: str
+    """Content id of the scenario."""
+    hypervisor: str
+    label: str
+    real: bool
+    why_not_kvm: str
+    """Empty on real KVM; else why this session runs on the simulator."""
+    clock: str
+    ram: int
+    system_pages: int
+    masks: tuple[int, ...]
+    """Rights values this host can enforce."""
+    mask_reason: str
+    """Why the other masks cannot be had here."""
+
+
+class VcpuStatus(msgspec.Struct, frozen=True):
+    index: int
+    vtl: int
+    state: str
+    """running, stopped, halted, fenced, dead."""
+    rip: int
+    """Of its last exit, or exact while paused."""
+    exits: int
+    rate: float
+    registers: dict[str, int] | None = None
+    """Only while no vCPU is in the guest."""
+
+
+class SlotStatus(msgspec.Struct, frozen=True):
+    slot: int
+    base: int
+    size: int
+    offset: int
+    flags: int
+
+
+class ChurnStatus(msgspec.Struct, frozen=True):
+    slot: int
+    rate: float
+    done: int
+
+
+class Status(msgspec.Struct, frozen=True):
+    phase: str
+    """paused, running, stepping, ended."""
+    why: str
+    on_protection: str
+    speed: float | None
+    vcpus: list[VcpuStatus]
+    slots: list[SlotStatus]
+    churn: ChurnStatus | None
+    exits: dict[str, int]
+    """Exits so far by kind."""
+    exits_per_second: float
+    dirty_per_second: float
+    instructions: int | None
+    dropped: int
+    """Exits so far that no frame carried a record of."""
+    last_seq: int
+    """seq of the last event in the log."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of disassembly; `here` marks the instruction that exited."""
+
+    address: int
+    text: str
+    here: bool = False
+
+
+class ExitRecord(msgspec.Struct, frozen=True):
+    """One exit as the screen shows it."""
+
+    seq: int
+    time: int
+    vcpu: int
+    vtl: int
+    kind: str
+    rip: int
+    text: str
+    """The instruction, disassembled."""
+    listing: list[Line]
+    """It and its neighbours, as far as known."""
+    raw: str
+    answer: str
+    """complete, retry, drop, or empty when the exit ended the vCPU."""
+    gpa: int | None = None
+    access: str | None = None
+    size: int | None = None
+    data: str | None = None
+    """Hex of the bytes stored or sent."""
+    mask: int | None = None
+    """Rights the page had, on a protection exit."""
+    port: int | None = None
