@@ -75,6 +75,24 @@ class Harvest(Command, frozen=True, gc=False, tag="harvest"):
     """Collect and clear the dirty log of every logged slot."""
 
 
+class End(Command, frozen=True, gc=False, tag="end"):
+    """The run is over: a limit of host time was reached. Given by the clock, never by a person."""
+
+    why: str
+
+
 AnyCommand = (
-    Run | Pause | Step | Reset | SetMask | SetSlot | DeleteSlot | MoveSlot | Churn | SetPolicy | SetSpeed | Harvest
+    Run
+    | Pause
+    | Step
+    | Reset
+    | SetMask
+    | SetSlot
+    | DeleteSlot
+    | MoveSlot
+    | Churn
+    | SetPolicy
+    | SetSpeed
+    | Harvest
+    | End
 )

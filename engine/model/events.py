@@ -29,12 +29,14 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="even
 
 
 class CommandTaken(Event, frozen=True, gc=False, kw_only=True, tag="command"):
-    """A command was accepted (`error` empty) or refused. `slice` is where a replay must give it."""
+    """A command was accepted (`error` empty) or refused. `position`: the place between slices
+    where a replay must give it (engine.machine.slices); 0 where vCPUs run concurrently."""
 
     command: AnyCommand
-    slice: int = 0
+    position: int = 0
     by: str = "user"
-    """`user`, `script`, `churn`, `tick` or `policy`."""
+    """`user`, `churn`, `tick` and `clock` come from outside and are given again by a replay; a run makes those by
+    `script` itself."""
     error: str = ""
 
 
@@ -66,10 +68,12 @@ class SlotChanged(Event, frozen=True, gc=False, kw_only=True, tag="slot"):
 
 
 class DirtyHarvested(Event, frozen=True, gc=False, kw_only=True, tag="dirty"):
-    """Pages written since the last harvest: zlib of a little-endian bitmap over the whole guest, bit 0 is gfn 0."""
+    """Pages written since the last harvest: a little-endian bitmap over the whole guest, bit 0 is gfn 0."""
 
     count: int
     bitmap: bytes
+    packed: bool
+    """The bitmap is zlib-compressed; left as it is where that would not pay."""
 
 
 class VcpuChanged(Event, frozen=True, gc=False, kw_only=True, tag="vcpu"):
@@ -77,6 +81,7 @@ class VcpuChanged(Event, frozen=True, gc=False, kw_only=True, tag="vcpu"):
 
     vcpu: int
     state: str
+    why: str = ""
 
 
 class PhaseChanged(Event, frozen=True, gc=False, kw_only=True, tag="phase"):

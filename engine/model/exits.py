@@ -74,15 +74,7 @@ class InternalError(Exit, frozen=True, gc=False, kw_only=True, tag="internal_err
 
 
 AnyExit = (
-    ProtectionExit
-    | VoidExit
-    | MmioExit
-    | IoExit
-    | HypercallExit
-    | HltExit
-    | Interrupted
-    | ShutdownExit
-    | InternalError
+    ProtectionExit | VoidExit | MmioExit | IoExit | HypercallExit | HltExit | Interrupted | ShutdownExit | InternalError
 )
 
 

@@ -15,7 +15,7 @@ class HypervisorError(OSError):
         self.call, self.argument, self.value, self.rule = call, argument, value, rule
 
 
-class Unsupported(Exception):  # noqa: N818 - a statement about the host, not a fault
+class Unsupported(Exception):
     """This host cannot: `ability` is what was asked for, `reason` why not and what would help."""
 
     def __init__(self, ability: str, reason: str) -> None:

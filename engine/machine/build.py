@@ -1,0 +1,56 @@
+"""From a scenario to a machine that stands ready, paused."""
+
+from engine.hypervisor.contract.protocols import Hypervisor, Vcpu, Vm
+from engine.machine.harvest import harvest
+from engine.machine.machine import Machine, Record
+from engine.machine.operations import set_mask
+from engine.machine.program import Loaded, load
+from engine.machine.runner import Runner
+from engine.machine.slices import SlicedRunner
+from engine.machine.threads import ThreadedRunner
+from engine.model.address import PAGE_SHIFT, PageRange
+from engine.model.events import SlotChanged, VcpuChanged
+from engine.model.registers import Registers
+from engine.model.rights import Rights
+from engine.model.scenario import Scenario
+
+
+def build(hypervisor: Hypervisor, scenario: Scenario, record: Record) -> Machine:
+    """Slots, program, vCPUs and masks, each logged. Unsupported when this host cannot enforce a mask."""
+    vm = hypervisor.create_vm(scenario.ram, seed=scenario.seed)
+    try:
+        return _furnish(vm, scenario, record)
+    except BaseException:
+        vm.close()
+        raise
+
+
+def run_on(machine: Machine) -> Runner:
+    """The runner that the machine's hypervisor asks for."""
+    return ThreadedRunner(machine) if machine.vm.capabilities.concurrent else SlicedRunner(machine)
+
+
+def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
+    program = load(scenario)
+    for slot in scenario.slots:
+        vm.set_memory_region(slot)
+    for gpa, data in program.writes:
+        vm.memory().write(gpa, data)
+    harvest(vm)  # the program is there from the start: nobody has written yet
+    vcpus = [_create_vcpu(vm, index, program, spec.vtl) for index, spec in enumerate(scenario.vcpus)]
+    machine = Machine(vm, vcpus, scenario, record)
+    machine.record([(SlotChanged, {"before": None, "after": slot}) for slot in scenario.slots])
+    machine.record([(VcpuChanged, {"vcpu": vcpu.index, "state": "stopped"}) for vcpu in vcpus])
+    for mask in scenario.masks:
+        pages = PageRange(mask.base >> PAGE_SHIFT, mask.pages)
+        machine.record([set_mask(vm, mask.vtl, pages, Rights(mask.rights))])
+    return machine
+
+
+def _create_vcpu(vm: Vm, index: int, program: Loaded, vtl: int) -> Vcpu:
+    rip, rsp, cr3 = program.entries[index]
+    vcpu = vm.create_vcpu(index, cr3)
+    if vtl:
+        vcpu.enter_vtl(vtl)
+    vcpu.set_registers(Registers(rip=rip, rsp=rsp))
+    return vcpu

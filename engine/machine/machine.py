@@ -1,0 +1,139 @@
+"""The machine: a vm, its vCPUs, the gate, the policy and the script. Every exit is taken here, one at a time."""
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from engine.hypervisor.contract.errors import HypervisorError, Unsupported
+from engine.hypervisor.contract.protocols import Vcpu, Vm
+from engine.machine.answers import Answer, answer
+from engine.machine.gate import Gate
+from engine.machine.hypercalls import serve_hypercall
+from engine.machine.operations import Effect, carry_out, set_mask
+from engine.machine.script import Script
+from engine.model.address import PAGE_SHIFT, PageRange
+from engine.model.commands import AnyCommand
+from engine.model.events import CommandTaken, Event, ExitTaken, PhaseChanged, VcpuChanged
+from engine.model.exits import AnyExit, IoExit, ProtectionExit
+from engine.model.layout import HYPERCALL_PORT
+from engine.model.rights import Rights
+from engine.model.scenario import OnProtection, Scenario
+
+Record = Callable[[type[Event], dict[str, Any]], None]
+
+
+class Machine:
+    """State of one run. Everything but Vcpu.run happens under `lock`."""
+
+    def __init__(self, vm: Vm, vcpus: list[Vcpu], scenario: Scenario, record: Record) -> None:
+        self.vm, self.vcpus, self.scenario = vm, vcpus, scenario
+        self.lock = threading.RLock()
+        self.gate = Gate(scenario.limits)
+        self.policy: OnProtection = scenario.on_protection
+        self.states = ["stopped"] * len(vcpus)
+        self.position = 0
+        self._record = record
+        self._script = Script(scenario.script)
+        self._protection = 0
+
+    def record(self, effects: list[Effect]) -> None:
+        for kind, fields in effects:
+            self._record(kind, fields)
+
+    def is_over(self, vcpu: int) -> bool:
+        """The vCPU will never run again."""
+        return self.states[vcpu] in ("halted", "fenced", "dead")
+
+    @property
+    def instructions(self) -> int | None:
+        """Executed so far by all vCPUs; None where they are not counted."""
+        if not self.vm.capabilities.counts_instructions:
+            return None
+        return sum(vcpu.instructions or 0 for vcpu in self.vcpus)
+
+    def take(self, vcpu: Vcpu, exit: AnyExit) -> None:
+        """Answer an exit that the gate let through, log it, and do what is due after it."""
+        self.gate.count(time.monotonic())
+        try:
+            self._answer(vcpu, exit)
+        except (Unsupported, HypervisorError) as error:
+            self.set_state(vcpu.index, "dead", str(error))
+        self.run_script()
+        after = self.gate.after_exit()
+        if after is not None and self.gate.is_open:
+            self.set_phase(*after)
+        self.end_if_all_over()
+
+    def _answer(self, vcpu: Vcpu, exit: AnyExit) -> None:
+        if isinstance(exit, IoExit) and exit.port == HYPERCALL_PORT and exit.data is not None:
+            self.record([(ExitTaken, serve_hypercall(vcpu, exit))])
+            return
+        mask = Rights.RWX
+        if isinstance(exit, ProtectionExit):
+            self._protection += 1
+            mask = self.vm.mask(exit.vtl, exit.gpa >> PAGE_SHIFT)
+        found = answer(exit, self.policy, mask, self.vm.capabilities)
+        shown = int(mask) if isinstance(exit, ProtectionExit) else None
+        self.record([(ExitTaken, {"exit": exit, "resolution": found.resolution, "mask": shown})])
+        self._apply(vcpu, exit, found)
+
+    def _apply(self, vcpu: Vcpu, exit: AnyExit, found: Answer) -> None:
+        if found.relax_to is not None and isinstance(exit, ProtectionExit):
+            page = PageRange(exit.gpa >> PAGE_SHIFT, 1)
+            self.record([set_mask(self.vm, exit.vtl, page, found.relax_to)])
+        if found.resolution is not None:
+            vcpu.resolve(exit, found.resolution)
+        if found.state != "running":
+            self.set_state(vcpu.index, found.state, found.why)
+
+    def run_script(self) -> None:
+        """Carry out the entries that are due by what has been counted."""
+        for command in self._script.due(self.gate.exits, self._protection, self.instructions):
+            self.do(command, by="script")
+
+    def due_at(self, seconds: float) -> list[AnyCommand]:
+        """Script entries due after so many seconds of running."""
+        return self._script.due_at(seconds)
+
+    def do(self, command: AnyCommand, by: str) -> str:
+        """Carry out a command that concerns the vm, and log it; the error text, or empty."""
+        try:
+            effects, error = carry_out(self.vm, command, self.scenario.ram), ""
+        except (Unsupported, HypervisorError) as refused:
+            effects, error = [], str(refused)
+        self.log_command(command, by, error)
+        self.record(effects)
+        return error
+
+    def log_command(self, command: AnyCommand, by: str, error: str = "") -> None:
+        fields = {"command": command, "position": self.position, "by": by, "error": error}
+        self.record([(CommandTaken, fields)])
+
+    def set_phase(self, phase: str, why: str = "") -> None:
+        """Open or close the gate; closing brings the vCPUs out of the guest."""
+        self.gate.phase, self.gate.why = phase, why
+        self.record([(PhaseChanged, {"phase": phase, "why": why})])
+        state = "running" if self.gate.is_open else "stopped"
+        for vcpu in self.vcpus:
+            if not self.is_over(vcpu.index):
+                self.set_state(vcpu.index, state)
+            if not self.gate.is_open:
+                vcpu.kick()
+
+    def set_state(self, vcpu: int, state: str, why: str = "") -> None:
+        if self.states[vcpu] != state:
+            self.states[vcpu] = state
+            self.record([(VcpuChanged, {"vcpu": vcpu, "state": state, "why": why})])
+
+    def end_if_all_over(self) -> None:
+        if self.gate.phase != "ended" and all(self.is_over(vcpu.index) for vcpu in self.vcpus):
+            self.set_phase("ended", "dead" if "dead" in self.states else "hlt")
+
+    def fail(self, vcpu: int, error: BaseException) -> None:
+        """A vCPU's loop met what it cannot answer: say so, and let the others go on."""
+        traceback.print_exception(error, file=sys.stderr)
+        self.set_state(vcpu, "dead", f"{type(error).__name__}: {error}")
+        self.end_if_all_over()

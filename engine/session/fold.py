@@ -1,0 +1,120 @@
+"""The fold: the only place where events become a view. Screens, checks and results read the view, never the machine."""
+
+from collections import Counter, deque
+
+from engine.model.address import PAGE_SHIFT, PageRange
+from engine.model.bitmap import unpack_bitmap
+from engine.model.commands import Churn, SetPolicy, SetSpeed
+from engine.model.events import (
+    AnyEvent,
+    CommandTaken,
+    DirtyHarvested,
+    ExitTaken,
+    MaskChanged,
+    PhaseChanged,
+    SlotChanged,
+    VcpuChanged,
+)
+from engine.model.exits import ProtectionExit, exit_kind
+from engine.model.memslot import Memslot
+from engine.model.page_set import PageSet
+from engine.model.rights import Rights
+from engine.model.rights_map import RightsMap
+from engine.model.scenario import OnProtection, Scenario
+
+RECENT_EXITS = 48
+RECENT_FAULTS = 4096
+
+
+class VcpuView:
+    """One vCPU as the log tells it."""
+
+    def __init__(self, vtl: int) -> None:
+        self.vtl, self.state, self.why, self.rip, self.exits = vtl, "stopped", "", 0, 0
+
+
+class View:
+    """What a log says is so, after its last event. `fresh_*` is what came since the last take_fresh."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        pages = scenario.ram >> PAGE_SHIFT
+        self.phase, self.why = "paused", ""
+        self.on_protection: OnProtection = scenario.on_protection
+        self.speed: float | None = None
+        self.churn: Churn | None = None
+        self.churned = 0
+        self.vcpus = [VcpuView(spec.vtl) for spec in scenario.vcpus]
+        self.slots: dict[int, Memslot] = {}
+        self.masks = RightsMap(pages)
+        self.exits: Counter[str] = Counter()
+        self.dirty_pages = 0
+        self.last_seq = 0
+        self.unshown = 0
+        self.fresh_exits: deque[ExitTaken] = deque(maxlen=RECENT_EXITS)
+        self.fresh_faults: dict[int, None] = {}
+        self.fresh_dirty: list[DirtyHarvested] = []
+        self.masks_changed = True
+
+    def apply(self, event: AnyEvent) -> None:
+        """Events must come in seq order."""
+        self.last_seq = event.seq
+        match event:
+            case ExitTaken():
+                self._exit(event)
+            case DirtyHarvested():
+                self.dirty_pages += event.count
+                self.fresh_dirty.append(event)
+            case CommandTaken():
+                self._command(event)
+            case MaskChanged():
+                self._mask(event)
+            case SlotChanged():
+                self._slot(event)
+            case VcpuChanged():
+                self.vcpus[event.vcpu].state, self.vcpus[event.vcpu].why = event.state, event.why
+            case PhaseChanged():
+                self.phase, self.why = event.phase, event.why
+
+    def _exit(self, event: ExitTaken) -> None:
+        exit = event.exit
+        self.exits[exit_kind(exit)] += 1
+        vcpu = self.vcpus[exit.vcpu]
+        vcpu.exits, vcpu.rip, vcpu.vtl = vcpu.exits + 1, exit.rip, exit.vtl
+        if len(self.fresh_exits) == RECENT_EXITS:
+            self.unshown += 1
+        self.fresh_exits.append(event)
+        if isinstance(exit, ProtectionExit) and len(self.fresh_faults) < RECENT_FAULTS:
+            self.fresh_faults[exit.gpa >> PAGE_SHIFT] = None
+
+    def _command(self, event: CommandTaken) -> None:
+        if event.error:
+            return
+        match event.command:
+            case SetPolicy(on_protection=policy):
+                self.on_protection = policy
+            case SetSpeed(exits_per_second=speed):
+                self.speed = speed
+            case Churn(rate=rate):
+                self.churn = event.command if rate else None
+                self.churned = 0
+            case _:
+                self.churned += event.by == "churn"
+
+    def _mask(self, event: MaskChanged) -> None:
+        if event.vtl == 0:
+            self.masks.set(PageRange(event.first, event.pages), Rights(event.rights))
+            self.masks_changed = True
+
+    def _slot(self, event: SlotChanged) -> None:
+        if event.before is not None:
+            del self.slots[event.before.slot]
+        if event.after is not None:
+            self.slots[event.after.slot] = event.after
+
+    def take_dirty(self) -> PageSet:
+        """Pages dirtied since the last call."""
+        found = PageSet()
+        for event in self.fresh_dirty:
+            found |= PageSet.of_bitmap(unpack_bitmap(event.bitmap, event.packed))
+        self.fresh_dirty = []
+        return found

@@ -1,0 +1,102 @@
+"""What came of a run, for scripts: one object, from the log and the final memory."""
+
+import hashlib
+import threading
+import time
+
+import msgspec
+
+from engine.machine.machine import Machine
+from engine.model.bitmap import unpack_bitmap
+from engine.model.commands import Harvest, Run
+from engine.model.events import AnyEvent, DirtyHarvested, ExitTaken, PhaseChanged
+from engine.model.exits import ProtectionExit
+from engine.model.layout import SYSTEM_AREA, SYSTEM_SIZE
+from engine.model.page_set import PageSet
+from engine.model.scenario import Scenario
+from engine.session.host import Host
+from engine.session.session import Session
+
+SYSTEM_PAGES = PageSet.of_range(SYSTEM_AREA)
+
+
+class Denied(msgspec.Struct, frozen=True):
+    """One protection exit."""
+
+    vcpu: int
+    vtl: int
+    gpa: str
+    access: str
+    rip: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """`dirty`: runs of pages as gpa+count outside the system area, written by anybody during the run."""
+
+    hypervisor: str
+    stopped: str
+    exits: dict[str, int]
+    protection: list[Denied]
+    dirty: list[str]
+    dirty_system: list[str]
+    memory_sha256: str
+    """Of RAM outside the system area, by backing offset."""
+    instructions: int | None
+    seconds: float
+
+
+class Witness:
+    """Watches a log for what the outcome needs."""
+
+    def __init__(self) -> None:
+        self.protection: list[Denied] = []
+        self.dirty = PageSet()
+        self.ended = threading.Event()
+
+    def __call__(self, event: AnyEvent) -> None:
+        match event:
+            case ExitTaken(exit=ProtectionExit() as exit):
+                denied = Denied(exit.vcpu, exit.vtl, hex(exit.gpa), str(exit.access), hex(exit.rip))
+                self.protection.append(denied)
+            case DirtyHarvested():
+                self.dirty |= PageSet.of_bitmap(unpack_bitmap(event.bitmap, event.packed))
+            case PhaseChanged(phase="ended"):
+                self.ended.set()
+            case _:
+                pass
+
+
+def run_to_end(scenario: Scenario, host: Host) -> Outcome:
+    """Run until a limit or the guest's end. The scenario should have a limit that this host can reach."""
+    witness = Witness()
+    session = Session(scenario, host, sink=witness)
+    try:
+        started = time.monotonic()
+        session.handle(Run())
+        witness.ended.wait()
+        seconds = time.monotonic() - started
+        session.settle()
+        session.handle(Harvest())
+        return _outcome(session, witness, seconds)
+    finally:
+        session.close()
+
+
+def _outcome(session: Session, witness: Witness, seconds: float) -> Outcome:
+    view = session.view
+    return Outcome(
+        hypervisor=session.capabilities.name,
+        stopped=view.why,
+        exits=dict(view.exits),
+        protection=witness.protection,
+        dirty=(witness.dirty - SYSTEM_PAGES).text(),
+        dirty_system=(witness.dirty & SYSTEM_PAGES).text(),
+        memory_sha256=memory_sha256(session.machine),
+        instructions=session.machine.instructions,
+        seconds=round(seconds, 6),
+    )
+
+
+def memory_sha256(machine: Machine) -> str:
+    """Hex digest of RAM outside the system area; no vCPU may be in the guest."""
+    return hashlib.sha256(machine.vm.ram()[SYSTEM_SIZE:]).hexdigest()

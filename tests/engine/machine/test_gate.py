@@ -1,0 +1,49 @@
+from engine.machine.gate import Gate
+from engine.model.scenario import Limits
+
+
+def opened(limits: Limits = Limits(), phase: str = "running") -> Gate:
+    gate = Gate(limits)
+    gate.phase = phase
+    return gate
+
+
+def test_a_closed_gate_lets_no_exit_through() -> None:
+    assert Gate(Limits()).delay(0.0) is None
+
+
+def test_without_a_speed_exits_pass_at_once() -> None:
+    assert opened().delay(0.0) == 0.0
+
+
+def test_ten_exits_a_second_are_a_tenth_of_a_second_apart() -> None:
+    gate = opened()
+    gate.speed = 10.0
+    gate.count(100.0)
+    assert gate.delay(100.0) == 0.1 or abs((gate.delay(100.0) or 0) - 0.1) < 1e-9
+    assert gate.delay(100.2) == 0.0
+
+
+def test_a_pause_does_not_earn_a_burst() -> None:
+    gate = opened()
+    gate.speed = 10.0
+    gate.count(0.0)
+    gate.count(1000.0)
+    gate.count(1000.0)
+    assert (gate.delay(1000.0) or 0) > 0.05
+
+
+def test_a_step_takes_one_exit_whatever_the_speed() -> None:
+    gate = opened(phase="stepping")
+    gate.speed = 0.001
+    gate.count(0.0)
+    assert gate.delay(0.0) == 0.0
+    assert gate.after_exit() == ("paused", "step")
+
+
+def test_the_limit_ends_the_run_at_exactly_its_number() -> None:
+    gate = opened(Limits(exits=2))
+    gate.count(0.0)
+    assert gate.after_exit() is None
+    gate.count(0.0)
+    assert gate.after_exit() == ("ended", "limit:exits")
