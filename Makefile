@@ -50,13 +50,14 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
 
 up:
-	docker compose -f docker-compose.yml $(if $(wildcard /dev/kvm),-f docker-compose.kvm.yml) up --build
+	$(if $(wildcard /dev/kvm),KVM_GID=$$(stat -c %g /dev/kvm)) docker compose -f docker-compose.yml \
+	  $(if $(wildcard /dev/kvm),-f docker-compose.kvm.yml) up --build
 
 system:
 	@bash tests/system.sh
 
 lock: $(VENV)/.uv
-	echo '$(BUILDS)' | $(COMPILE) -o requirements.lock
+	echo '$(BUILDS)' | $(COMPILE) --extra postgres -o requirements.lock
 	echo '$(BUILDS)' | $(COMPILE) --extra dev -o requirements-dev.lock
 	npm install --package-lock-only
 

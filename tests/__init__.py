@@ -1,0 +1,1 @@
+"""Tests import their peers as tests.peers; the marker keeps a stray `tests` package elsewhere from winning."""
