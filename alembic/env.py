@@ -1,0 +1,31 @@
+"""Runs migrations on the database of the settings, or on the URL that app.db.migrate passes in."""
+
+import asyncio
+
+from sqlalchemy import Connection
+
+from alembic import context
+from app.db.engine import make_engine
+from app.db.models import Base
+from app.settings import Settings
+
+
+def migrate(connection: Connection) -> None:
+    """SQLite cannot alter a table: render_as_batch copies it instead."""
+    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True, compare_type=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def connect_and_migrate() -> None:
+    engine = make_engine(context.config.attributes.get("url") or Settings().database)
+    # As a writer: of two servers that start together the second waits and finds the work done.
+    async with engine.execution_options(writes=True).connect() as connection:
+        await connection.run_sync(migrate)
+        await connection.commit()
+    await engine.dispose()
+
+
+if context.is_offline_mode():
+    raise SystemExit("offline mode is not supported: give it a database")
+asyncio.run(connect_and_migrate())

@@ -1,0 +1,1 @@
+"""Scenarios: checked, stored by content, shown and edited."""

@@ -1,0 +1,1 @@
+"""Live sessions: engine processes, their viewers and their ends."""
