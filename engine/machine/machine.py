@@ -10,6 +10,7 @@ from typing import Any
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.machine.answers import Answer, answer
+from engine.machine.control import apply
 from engine.machine.gate import Gate
 from engine.machine.hypercalls import serve_hypercall
 from engine.machine.operations import Effect, carry_out, set_mask
@@ -92,13 +93,13 @@ class Machine:
     def run_script(self) -> None:
         """Carry out the entries that are due by what has been counted."""
         for command in self._script.due(self.gate.exits, self._protection, self.instructions):
-            self.do(command, by="script")
+            apply(self, command, by="script")
 
     def due_at(self, seconds: float) -> list[AnyCommand]:
         """Script entries due after so many seconds of running."""
         return self._script.due_at(seconds)
 
-    def do(self, command: AnyCommand, by: str) -> str:
+    def change(self, command: AnyCommand, by: str) -> str:
         """Carry out a command that concerns the vm, and log it; the error text, or empty."""
         try:
             effects, error = carry_out(self.vm, command, self.scenario.ram), ""

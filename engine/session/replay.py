@@ -6,11 +6,11 @@ from functools import partial
 from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.contract.protocols import Hypervisor
 from engine.machine.build import build
+from engine.machine.control import apply
 from engine.machine.machine import Machine
 from engine.machine.slices import Finished, run_slices
 from engine.model.events import AnyEvent, CommandTaken, LogHeader
 from engine.model.text import from_canonical
-from engine.session.control import apply
 from engine.session.host import clock_of
 from engine.session.recorder import Recorder
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.machine.build import build, run_on
+from engine.machine.control import apply
 from engine.machine.machine import Machine
 from engine.machine.program import load
 from engine.machine.runner import Runner
@@ -15,7 +16,6 @@ from engine.model.registers import Registers
 from engine.model.scenario import Scenario
 from engine.model.text import canonical
 from engine.session.clock import Clock
-from engine.session.control import apply
 from engine.session.fold import View
 from engine.session.host import Host, clock_of
 from engine.session.log_file import LogFile

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from engine.machine.gate import Gate
 from engine.model.scenario import Limits
 
@@ -19,9 +21,13 @@ def test_without_a_speed_exits_pass_at_once() -> None:
 def test_ten_exits_a_second_are_a_tenth_of_a_second_apart() -> None:
     gate = opened()
     gate.speed = 10.0
-    gate.count(100.0)
-    assert gate.delay(100.0) == 0.1 or abs((gate.delay(100.0) or 0) - 0.1) < 1e-9
-    assert gate.delay(100.2) == 0.0
+    due = []
+    now = 0.0
+    for _ in range(5):
+        now += gate.delay(now) or 0.0
+        due.append(now)
+        gate.count(now)
+    assert [round(later - sooner, 6) for sooner, later in pairwise(due)] == [0.1] * 4
 
 
 def test_a_pause_does_not_earn_a_burst() -> None:

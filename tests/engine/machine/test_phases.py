@@ -1,7 +1,7 @@
 import pytest
 
+from engine.machine.phases import ALLOWED, refusal
 from engine.model.commands import AnyCommand, Pause, Reset, Run, SetMask, Step
-from engine.session.phases import ALLOWED, refusal
 
 
 def test_every_command_has_its_phases() -> None:

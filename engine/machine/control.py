@@ -1,11 +1,15 @@
 """The one door: every command, whoever gives it, passes here on its way to the machine."""
 
-from engine.machine.machine import Machine
+from typing import TYPE_CHECKING
+
+from engine.machine.phases import refusal
 from engine.model.commands import AnyCommand, Churn, End, Pause, Run, SetPolicy, SetSpeed, Step
-from engine.session.phases import refusal
+
+if TYPE_CHECKING:
+    from engine.machine.machine import Machine
 
 
-def apply(machine: Machine, command: AnyCommand, by: str) -> str:
+def apply(machine: "Machine", command: AnyCommand, by: str) -> str:
     """Carry it out and log it; the error text, or empty. Called where the machine may be touched."""
     gate = machine.gate
     error = refusal(command, gate.phase, gate.why) or _invalid(machine, command, by)
@@ -28,12 +32,12 @@ def apply(machine: Machine, command: AnyCommand, by: str) -> str:
         case Churn():
             pass  # the clock does it (engine.session.clock); here it is only logged
         case _:
-            return machine.do(command, by)
+            return machine.change(command, by)
     machine.log_command(command, by)
     return ""
 
 
-def _phase(machine: Machine, command: AnyCommand, by: str, phase: str, why: str = "") -> str:
+def _phase(machine: "Machine", command: AnyCommand, by: str, phase: str, why: str = "") -> str:
     machine.log_command(command, by)
     if machine.gate.phase != phase:
         machine.set_phase(phase, why)
@@ -41,7 +45,7 @@ def _phase(machine: Machine, command: AnyCommand, by: str, phase: str, why: str 
     return ""
 
 
-def _invalid(machine: Machine, command: AnyCommand, by: str) -> str:
+def _invalid(machine: "Machine", command: AnyCommand, by: str) -> str:
     match command:
         case End() if by == "user":
             return "end: only a limit ends a run; pause or reset it instead"

@@ -1,0 +1,70 @@
+"""The law: the same scenario, seed and outside commands give the same events, byte for byte."""
+
+import random
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.hypervisor.contract.errors import HypervisorMissing, Unsupported
+from engine.model.commands import Churn, Pause, Run, SetMask, SetPolicy, SetSpeed, Step
+from engine.session.host import Host, host_for
+from engine.session.log_file import read_segment
+from engine.session.replay import replay
+from engine.session.session import Session
+
+GUESTS = [
+    {"guest": "touch", "params": {"base": 0x200000, "pages": 32}},
+    {"guest": "scatter", "params": {"base": 0x200000, "pages": 64, "seed": 7}},
+]
+
+
+def play(session: Session, seed: int) -> None:
+    """Somebody who presses what comes to mind."""
+    chance = random.Random(seed)
+    session.handle(SetSpeed(3000.0))
+    session.handle(Run())
+    for _ in range(12):
+        time.sleep(chance.random() * 0.02)
+        session.handle(
+            SetMask(base=0x200000 + 0x1000 * chance.randrange(32), pages=2, rights=chance.choice([0, 1, 15]))
+        )
+        session.harvest()
+    session.handle(Churn(slot=1, rate=100.0))
+    time.sleep(0.1)
+    session.handle(Churn(slot=1, rate=0.0))
+    session.handle(SetPolicy("drop"))
+    session.handle(Pause())
+    session.handle(Step())
+    time.sleep(0.1)
+    session.handle(Pause())
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_run_repeats_byte_for_byte(scenario, sim: Host, tmp_path: Path, seed: int) -> None:
+    made = scenario(
+        vcpus=GUESTS, seed=seed, script=[{"after": {"exits": 20}, "do": "set_policy", "on_protection": "drop"}]
+    )
+    session = Session(made, sim, log=tmp_path / "log")
+    play(session, seed)
+    session.flush()
+    header, logged = read_segment(tmp_path / "log-1.0")
+    first = list(logged)
+    session.close()
+    again = replay(sim.hypervisor, header, first)
+    assert len(first) > 50
+    assert b"".join(map(msgspec.msgpack.encode, again)) == b"".join(map(msgspec.msgpack.encode, first))
+
+
+def test_concurrent_vcpus_cannot_be_replayed_and_say_so(scenario, tmp_path: Path) -> None:
+    made = scenario(vcpus=GUESTS)
+    try:
+        kvm = host_for(made, "kvm")
+    except HypervisorMissing as missing:
+        pytest.skip(f"NO KVM ON THIS HOST: {missing.reason}")
+    session = Session(made, kvm, log=tmp_path / "log")
+    session.close()
+    header, logged = read_segment(tmp_path / "log-1.0")
+    with pytest.raises(Unsupported, match="replay"):
+        replay(kvm.hypervisor, header, logged)
