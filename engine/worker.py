@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from engine.hypervisor.contract.errors import HypervisorError, HypervisorMissing, Unsupported
-from engine.model.commands import SetSpeed
+from engine.model.commands import Reset, SetSpeed
 from engine.model.problems import ScenarioProblems
 from engine.model.scenario import HypervisorChoice
 from engine.model.text import from_canonical
@@ -98,6 +98,8 @@ class Worker:
                     return
 
     def _handle(self, session: Session, message: Do) -> str:
+        if isinstance(message.command, Reset):
+            self._want_keyframe.set()
         try:
             return session.handle(message.command)
         except (HypervisorError, Unsupported, TimeoutError) as error:

@@ -4,7 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from engine.machine.gate import OPEN_PHASES
 from engine.model.commands import AnyCommand, Churn, DeleteSlot, End, SetSlot
+from engine.model.events import AnyEvent, CommandTaken, PhaseChanged
 from engine.model.memslot import Memslot
 
 LONGEST_GAP = 0.002
@@ -34,14 +36,15 @@ class Clock:
         self._thread = threading.Thread(target=self._loop, name="clock", daemon=True)
         self._thread.start()
 
-    def run(self, running: bool) -> None:
-        """The run goes on, or stands still."""
-        self._running = running
-
-    def churn(self, command: Churn) -> None:
-        """From now on churn by this; rate 0 stops, with the slot back in place."""
-        self._churn = command
-        self._next = time.monotonic()
+    def observe(self, event: AnyEvent) -> None:
+        """A sink of the log: the run goes on or stands still, a churn was asked for."""
+        match event:
+            case PhaseChanged(phase=phase):
+                self._running = phase in OPEN_PHASES
+            case CommandTaken(command=Churn() as churn, error=""):
+                self._churn, self._next = churn, time.monotonic()
+            case _:
+                pass
 
     def close(self) -> None:
         self._closing.set()

@@ -1,7 +1,6 @@
 """A session: one machine and its runner, log, view and clock. Commands go in, frames come out; no socket here."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from engine.hypervisor.contract.capabilities import Capabilities
@@ -10,8 +9,8 @@ from engine.machine.control import apply
 from engine.machine.machine import Machine
 from engine.machine.program import load
 from engine.machine.runner import Runner
-from engine.model.commands import AnyCommand, Churn, Harvest, Reset, SetSpeed
-from engine.model.events import LOG_VERSION, AnyEvent, LogHeader
+from engine.model.commands import AnyCommand, Harvest, Reset, SetSpeed
+from engine.model.events import LOG_VERSION, LogHeader
 from engine.model.registers import Registers
 from engine.model.scenario import Scenario
 from engine.model.text import canonical
@@ -56,7 +55,9 @@ class Session:
             return self._reset()
         error = self._runner.perform(lambda: apply(self._machine, command, by))
         if not error and not isinstance(command, Harvest):
-            self._follow(command)
+            self._runner.wake()
+            if not self._machine.gate.is_open:
+                self._runner.stop()
         return error
 
     def frame(self, keyframe: bool = False) -> bytes:
@@ -89,14 +90,18 @@ class Session:
     def _begin(self) -> None:
         self._view = View(self.scenario)
         self._log = self._open_log()
+        self._clock = self._new_clock()
         recorder = Recorder(lambda: 0, *self._sinks())
-        self._machine = build(self.host.hypervisor, self.scenario, recorder)
+        try:
+            self._machine = build(self.host.hypervisor, self.scenario, recorder)
+        except BaseException:
+            self._clock.close()
+            raise
         recorder.clock = self._now = clock_of(self._machine)
         self._runner: Runner = run_on(self._machine)
-        self._clock = self._new_clock()
 
-    def _sinks(self) -> list[Callable[[AnyEvent], None]]:
-        sinks: list[Callable[[AnyEvent], None] | None] = [self._view.apply, self._log, self._sink]
+    def _sinks(self) -> list[Sink]:
+        sinks: list[Sink | None] = [self._view.apply, self._clock.observe, self._log, self._sink]
         return [sink for sink in sinks if sink is not None]
 
     def _open_log(self) -> LogFile | None:
@@ -108,8 +113,13 @@ class Session:
         return LogFile(self._log_path.with_name(f"{self._log_path.name}-{self._runs}"), header)
 
     def _new_clock(self) -> Clock:
-        machine = self._machine
-        return Clock(self.handle, lambda: machine.vm.slots, machine.due_at, self.scenario.limits.seconds)
+        """It gives nothing before the run runs, when the machine is there."""
+        return Clock(
+            self.handle,
+            lambda: self._machine.vm.slots,
+            lambda seconds: self._machine.due_at(seconds),
+            self.scenario.limits.seconds,
+        )
 
     def _reset(self) -> str:
         with self._lock:
@@ -119,16 +129,6 @@ class Session:
         if speed is not None:
             self.handle(SetSpeed(speed))
         return ""
-
-    def _follow(self, command: AnyCommand) -> None:
-        """Let runner and clock see what the command changed."""
-        if isinstance(command, Churn):
-            self._clock.churn(command)
-        self._runner.wake()
-        running = self._machine.gate.is_open
-        self._clock.run(running)
-        if not running:
-            self._runner.stop()
 
     def _frame(self, keyframe: bool) -> bytes:
         machine = self._machine

@@ -27,9 +27,8 @@ def play(session: Session, seed: int) -> None:
     session.handle(Run())
     for _ in range(12):
         time.sleep(chance.random() * 0.02)
-        session.handle(
-            SetMask(base=0x200000 + 0x1000 * chance.randrange(32), pages=2, rights=chance.choice([0, 1, 15]))
-        )
+        base = 0x200000 + 0x1000 * chance.randrange(32)
+        session.handle(SetMask(base=base, pages=2, rights=chance.choice([0, 1, 15])))
         session.harvest()
     session.handle(Churn(slot=1, rate=100.0))
     time.sleep(0.1)
@@ -43,9 +42,8 @@ def play(session: Session, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_run_repeats_byte_for_byte(scenario, sim: Host, tmp_path: Path, seed: int) -> None:
-    made = scenario(
-        vcpus=GUESTS, seed=seed, script=[{"after": {"exits": 20}, "do": "set_policy", "on_protection": "drop"}]
-    )
+    script = [{"after": {"exits": 20}, "do": "set_policy", "on_protection": "drop"}]
+    made = scenario(vcpus=GUESTS, seed=seed, script=script)
     session = Session(made, sim, log=tmp_path / "log")
     play(session, seed)
     session.flush()
