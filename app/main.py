@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from typing import TypedDict
 
@@ -73,7 +73,7 @@ def _guard(app: FastAPI, settings: Settings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(settings: Settings, host: SessionHost) -> AsyncIterator[State]:
+async def _lifespan(settings: Settings, host: SessionHost) -> AsyncGenerator[State, None]:
     writes = Buckets(_WRITES_PER_SECOND, _WRITES_AT_ONCE)
     async with contextlib.AsyncExitStack() as closing:
         database = Database(settings.database)

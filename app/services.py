@@ -1,7 +1,7 @@
 """What a running server consists of, and how a request gets at it."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -39,12 +39,12 @@ def owner(connection: HTTPConnection) -> str:
     return connection.scope["owner"]
 
 
-async def reading(services: Annotated[Services, Depends(services)]) -> AsyncIterator[AsyncSession]:
+async def reading(services: Annotated[Services, Depends(services)]) -> AsyncGenerator[AsyncSession, None]:
     async with services.database.read() as session:
         yield session
 
 
-async def writing(services: Annotated[Services, Depends(services)]) -> AsyncIterator[AsyncSession]:
+async def writing(services: Annotated[Services, Depends(services)]) -> AsyncGenerator[AsyncSession, None]:
     async with services.database.write() as session:
         yield session
 

@@ -1,5 +1,6 @@
 """What an operator may set, by environment variables that begin with RINGFENCE_."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -29,7 +30,7 @@ class Settings(BaseSettings):
     """Empty: SQLite in `var`. `postgresql://...` goes through psycopg 3."""
     secret_key: SecretStr = SecretStr("")
     """Signs the cookies. Empty: made once and kept in `var`, mode 0600."""
-    hypervisors: tuple[Literal["kvm", "sim"], ...] = ("kvm", "sim")
+    hypervisors: frozenset[Literal["kvm", "sim"]] = Field(default=frozenset({"kvm", "sim"}), min_length=1)
     max_sessions: int = Field(default=16, ge=1)
     max_sessions_per_owner: int = Field(default=4, ge=1)
     max_ram: int = Field(default=MAX_RAM, ge=1 << 20, le=MAX_RAM)
@@ -62,17 +63,19 @@ class Settings(BaseSettings):
 
 def _stored_key(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        # "x" lets one of two servers that start together win; the other reads what the winner wrote.
-        with path.open("x", opener=_private) as file:
-            file.write(secrets.token_urlsafe(32))
-    except FileExistsError:
-        pass
+    if not path.exists():
+        _make_key(path)
     key = path.read_text()
     if len(key) < 32:
         raise ValueError(f"{path} holds no key: remove it and start again")
     return key
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _make_key(path: Path) -> None:
+    """Written whole under another name first: of two servers that start together, the second keeps the first's."""
+    made = path.with_name(f"{path.name}.{os.getpid()}")
+    made.touch(mode=0o600, exist_ok=True)
+    made.write_text(secrets.token_urlsafe(32))
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(made)
+    made.unlink()

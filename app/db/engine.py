@@ -1,6 +1,6 @@
 """Connections: SQLite tuned for a server, PostgreSQL through psycopg 3; one session to read, one to write."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,13 +27,13 @@ class Database:
         self._writing = async_sessionmaker(self.engine.execution_options(writes=True), expire_on_commit=False)
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self) -> AsyncGenerator[AsyncSession, None]:
         """A session that sees one state of the database and leaves it as it is."""
         async with self._reading() as session:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self) -> AsyncGenerator[AsyncSession, None]:
         """A session that has been committed once the block is left, or rolled back by an exception."""
         async with self._writing.begin() as session:
             yield session

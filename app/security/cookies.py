@@ -32,9 +32,8 @@ class Owners:
     def header(self, owner: str, secure: bool) -> str:
         """The Set-Cookie value. Lax: other sites may link here, but not post."""
         jar = SimpleCookie({COOKIE: self.cookie(owner)})
-        jar[COOKIE].update({"path": "/", "max-age": str(_MAX_AGE), "httponly": True, "samesite": "Lax"})
-        jar[COOKIE]["secure"] = secure
-        return jar[COOKIE].OutputString()
+        jar[COOKIE].update({"path": "/", "max-age": str(_MAX_AGE), "samesite": "Lax"})
+        return jar[COOKIE].OutputString() + "; HttpOnly" + ("; Secure" if secure else "")
 
 
 class OwnerCookie:

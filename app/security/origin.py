@@ -58,4 +58,4 @@ def _guarded(scope: Scope) -> bool:
 
 
 def _http_scheme(scope: Scope) -> str:
-    return {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
+    return "https" if scope["scheme"] in ("https", "wss") else "http"

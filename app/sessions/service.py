@@ -95,7 +95,7 @@ class Sessions:
     def _allowed(self, choice: HypervisorChoice) -> str:
         allowed = self._settings.hypervisors
         if choice == "auto":
-            return "auto" if len(allowed) > 1 else allowed[0]
+            return "auto" if len(allowed) > 1 else next(iter(allowed))
         if choice not in allowed:
             raise EngineRefusedError("missing", f"{choice} is switched off on this server (RINGFENCE_HYPERVISORS)")
         return choice
