@@ -25,8 +25,8 @@ def comparisons(tree: ast.AST) -> list[int]:
     lines: list[int] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
-            compared = set().union(*(names_in(part) for part in (node.left, *node.comparators)))
-            lines += [node.lineno] if compared & NAMES else []
+            sides = (node.left, *node.comparators)
+            lines += [node.lineno] if any(names_in(side) & NAMES for side in sides) else []
         if isinstance(node, ast.MatchValue) and names_in(node.value) & NAMES:
             lines.append(node.lineno)
     return lines

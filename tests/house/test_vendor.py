@@ -19,7 +19,7 @@ def entries() -> list[tuple[Path, dict[str, Any]]]:
     ]
 
 
-@pytest.mark.parametrize(("folder", "entry"), entries(), ids=lambda value: value["file"] if isinstance(value, dict) else "")
+@pytest.mark.parametrize(("folder", "entry"), entries(), ids=[entry["file"] for _, entry in entries()])
 def test_a_vendored_file_is_unchanged(folder: Path, entry: dict[str, Any]) -> None:
     assert set(entry) == WANTED
     assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]

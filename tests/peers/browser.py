@@ -1,6 +1,6 @@
 """The system's Chromium under Playwright, kept from calling anywhere by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
@@ -19,7 +19,7 @@ QUIET = (
 
 
 @contextmanager
-def running_chromium() -> Iterator[Browser]:
+def running_chromium() -> Generator[Browser]:
     """A headless browser; each test opens a context of its own."""
     path = chromium_path()
     assert path is not None, "ask chromium_absent first"

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -43,7 +43,7 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
+def running_postgres() -> Generator[Postgres]:
     """initdb, start, wait until it answers; stop and remove at the end."""
     programs = postgres_bin()
     assert programs is not None, "ask postgres_absent first"
@@ -76,7 +76,7 @@ def _serve(programs: Path, folder: Path, identity: dict[str, Any]) -> Iterator[P
     settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
     command = [programs / "postgres", "-D", folder / "data", "-p", str(PORT), *settings]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **identity)
+        process: subprocess.Popen[Any] = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **identity)
     try:
         server = Postgres(folder)
         _wait_until_up(server, process)
@@ -86,7 +86,7 @@ def _serve(programs: Path, folder: Path, identity: dict[str, Any]) -> Iterator[P
         process.wait(30)
 
 
-def _wait_until_up(server: Postgres, process: "subprocess.Popen[bytes]") -> None:
+def _wait_until_up(server: Postgres, process: "subprocess.Popen[Any]") -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -49,7 +49,7 @@ class Server:
 
 
 @contextmanager
-def running_server(folder: Path, **settings: str) -> Iterator[Server]:
+def running_server(folder: Path, **settings: str) -> Generator[Server]:
     """`settings` become RINGFENCE_ variables. The server, and with it its engines, end with the block."""
     port = free_port()
     own = {"RINGFENCE_HOST": "127.0.0.1", "RINGFENCE_PORT": str(port), "RINGFENCE_VAR": str(folder)}
@@ -78,7 +78,7 @@ def _wait_until_up(server: Server) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            server.get("/")
+            server.get("/api/scenarios")
         except (URLError, OSError):
             if not server.alive or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not come up:\n{server.log}") from None

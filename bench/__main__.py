@@ -1,0 +1,40 @@
+"""`python -m bench [FIGURE ...]`: measure all of them, or the ones named."""
+
+import argparse
+import sys
+import time
+
+from bench import exits, frames, latency, machine, simulator, viewers
+from bench.figure import Absent, Figure, table
+
+GROUPS = {
+    "exits": exits.measure,
+    "simulator": simulator.measure,
+    "frames": frames.measure,
+    "latency": latency.measure,
+    "viewers": viewers.measure,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("groups", nargs="*", choices=[*GROUPS, []], metavar="FIGURE", help=", ".join(GROUPS))
+    chosen = parser.parse_args().groups or list(GROUPS)
+    print(machine.facts(), end="\n\n", flush=True)
+    for name in chosen:
+        start = time.perf_counter()
+        print(f"{name}: {report(name)}\n({time.perf_counter() - start:.0f} s)\n", flush=True)
+
+
+def report(name: str) -> str:
+    """The group's table under its first line, or why there is none."""
+    about = (sys.modules[f"bench.{name}"].__doc__ or "").splitlines()[0]
+    try:
+        figures: list[Figure] = GROUPS[name]()
+    except Absent as reason:
+        return f"NOT MEASURED: {reason}"
+    return f"{about}\n{table(figures)}"
+
+
+if __name__ == "__main__":
+    main()
