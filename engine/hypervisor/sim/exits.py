@@ -1,0 +1,63 @@
+"""What happened in the simulator, as the contract's exits."""
+
+from enum import StrEnum
+from typing import Any
+
+from engine.hypervisor.sim.cpu import Event
+from engine.hypervisor.sim.scratch import Piece
+from engine.hypervisor.sim.space import Space
+from engine.model.address import PAGE_SHIFT
+from engine.model.exits import AnyExit, InternalError, IoExit, MmioExit, ProtectionExit, ShutdownExit, VoidExit
+from engine.model.rights import Access, Rights, rights_text
+
+EMULATION = 1
+"""KVM_INTERNAL_ERROR_EMULATION, what KVM answers to a fetch it cannot do."""
+
+
+class Verdict(StrEnum):
+    """Why an access leaves the guest. A store to a READONLY slot is device emulation whatever the mask says."""
+
+    ALLOWED = "allowed"
+    PROTECTION = "protection"
+    VOID = "void"
+    MMIO = "mmio"
+
+
+_KINDS: dict[Verdict, type[ProtectionExit] | type[VoidExit] | type[MmioExit]] = {
+    Verdict.PROTECTION: ProtectionExit,
+    Verdict.VOID: VoidExit,
+    Verdict.MMIO: MmioExit,
+}
+
+
+def verdict(space: Space, vtl: int, gpa: int, access: Access) -> Verdict:
+    slot = space.slot_at(gpa >> PAGE_SHIFT)
+    if slot is None:
+        return Verdict.VOID
+    if access is Access.WRITE and slot.readonly:
+        return Verdict.MMIO
+    return Verdict.ALLOWED if space.permits(vtl, gpa >> PAGE_SHIFT, access) else Verdict.PROTECTION
+
+
+def memory_exit(space: Space, piece: Piece, found: Verdict, where: dict[str, Any]) -> AnyExit:
+    """`where`: vcpu, vtl, rip, code of the instruction. `found` is not ALLOWED."""
+    mask = rights_text(Rights(space.mask(where["vtl"], piece.gpa >> PAGE_SHIFT)))
+    reason = {Verdict.PROTECTION: f"mask {mask}", Verdict.VOID: "no slot", Verdict.MMIO: "READONLY slot"}[found]
+    raw = f"TLB fill refused {piece.access} at {piece.gpa:#x}: {reason}"
+    facts = {"gpa": piece.gpa, "access": piece.access, "size": piece.size, "data": piece.data}
+    return _KINDS[found](raw=raw, **facts, **where)
+
+
+def io_exit(event: Event, where: dict[str, Any]) -> IoExit:
+    data = None if event.value is None else event.value.to_bytes(4, "little")[: event.size]
+    way = "IN" if data is None else "OUT"
+    return IoExit(port=event.port, size=event.size, data=data, raw=f"{way} hook, port {event.port:#x}", **where)
+
+
+def shutdown(reason: str, where: dict[str, Any]) -> ShutdownExit:
+    """An exception that finds no IDT becomes a triple fault."""
+    return ShutdownExit(raw=f"no IDT: triple fault ({reason})", **where)
+
+
+def internal_error(reason: str, facts: dict[str, int], where: dict[str, Any]) -> InternalError:
+    return InternalError(raw=reason, facts={"suberror": EMULATION, **facts}, **where)

@@ -1,0 +1,111 @@
+"""A TLB miss: guest page tables, then slots and masks, then either a page of RAM with rights or a denial.
+
+Rights are withheld that must be asked for again: W until the page's first write is noted in the dirty log, X until
+its first fetch is noted, so that stale code is found (code_pages.py). A denied access leaves `denied` behind.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from engine.hypervisor.sim.code_pages import CodePages
+from engine.hypervisor.sim.ram import Ram
+from engine.hypervisor.sim.scratch import Scratch
+from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.translate import Translator
+from engine.model.address import PAGE_SHIFT, PAGE_SIZE
+from engine.model.memslot import Memslot
+from engine.model.rights import Access
+
+READ, WRITE, EXECUTE = 1, 2, 4
+"""Bits of Rights and of the emulator's permissions alike."""
+SCRATCH = 1 << 45
+"""Emulator address of the scratch pages; RAM lies at 0, by its offsets."""
+_INSIDE = PAGE_SIZE - 1
+
+
+class Denied(msgspec.Struct, frozen=True, gc=False):
+    """An access that must leave the guest. `gpa` None: the guest's own tables refuse it, a page fault."""
+
+    gva: int
+    access: Access
+    gpa: int | None = None
+
+
+class Fill:
+    """One vCPU's software EPT.
+
+    While `trying` one instruction, data goes to scratch. Then, and with `lookahead`, any fetch goes through: the
+    emulator translates a block at a time, and may trip over a page that execution does not reach.
+    """
+
+    def __init__(self, space: Space, ram: Ram, code: CodePages, scratch: Scratch, vcpu: int) -> None:
+        self._space, self._code, self._scratch, self._vcpu = space, code, scratch, vcpu
+        self.tables = Translator(space, ram, code)
+        self.vtl = 0
+        self.cr3: Callable[[], int] = int
+        self.trying = False
+        self.lookahead = False
+        self.denied: Denied | None = None
+
+    def __call__(self, gva: int, access: Access) -> tuple[int, int] | None:
+        """(emulator address of the page, permissions); None, and `denied` set, when the access may not happen."""
+        leads = self.tables.translate(self.cr3(), gva, access is Access.WRITE, access is Access.EXECUTE)
+        if access is Access.EXECUTE and (self.lookahead or self.trying):
+            return self._ahead(None if leads is None else leads[0])
+        if leads is None:
+            self.denied = Denied(gva, access)
+            return None
+        gpa, rights = leads
+        if access is Access.EXECUTE:
+            found = self._fetch(gpa)
+        elif self.trying:
+            at = self._scratch.page(gva, gpa)
+            found = None if at is None else (SCRATCH + at, READ | WRITE)
+        else:
+            found = self._data(gpa, access)
+        if found is None:
+            self.denied = Denied(gva, access, gpa)
+            return None
+        return found[0], found[1] & rights
+
+    def _fetch(self, gpa: int) -> tuple[int, int] | None:
+        gfn = gpa >> PAGE_SHIFT
+        slot = self._space.slot_at(gfn)
+        if slot is None or not self._space.permits(self.vtl, gfn, Access.EXECUTE):
+            return None
+        offset = (slot.offset + gpa - slot.base) & ~_INSIDE
+        self._code.fetched(self._vcpu, offset >> PAGE_SHIFT)
+        return offset, EXECUTE | self._cacheable(slot, gfn, offset)
+
+    def _ahead(self, gpa: int | None) -> tuple[int, int]:
+        """A page that is translated to code but not executed: anything will do where there is nothing."""
+        offset = None if gpa is None else self._space.offset(gpa)
+        if offset is None:
+            return SCRATCH, EXECUTE
+        self._code.fetched(self._vcpu, offset >> PAGE_SHIFT)
+        return offset & ~_INSIDE, EXECUTE
+
+    def _data(self, gpa: int, access: Access) -> tuple[int, int] | None:
+        gfn = gpa >> PAGE_SHIFT
+        slot = self._space.slot_at(gfn)
+        if slot is None or not self._space.permits(self.vtl, gfn, access):
+            return None
+        offset = (slot.offset + gpa - slot.base) & ~_INSIDE
+        if access is Access.READ:
+            return offset, READ | self._cacheable(slot, gfn, offset)
+        if slot.readonly:
+            return None
+        self._space.dirty.mark(slot, gfn)
+        self._code.written(self._vcpu, offset >> PAGE_SHIFT)
+        return offset, WRITE | self._cacheable(slot, gfn, offset)
+
+    def _cacheable(self, slot: Memslot, gfn: int, offset: int) -> int:
+        """Rights that the page has and that nothing needs to hear of any more."""
+        page = offset >> PAGE_SHIFT
+        rights = self._space.mask(self.vtl, gfn) & (READ | WRITE | EXECUTE)
+        if not self._code.may_fetch(self._vcpu, page):
+            rights &= ~EXECUTE
+        if slot.readonly or self._space.dirty.unseen(slot, gfn) or not self._code.may_write(self._vcpu, page):
+            rights &= ~WRITE
+        return rights

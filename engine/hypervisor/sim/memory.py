@@ -1,0 +1,26 @@
+"""The VMM's view of guest memory (contract GuestMemory): a writer outside KVM_RUN that marks what it writes."""
+
+from engine.hypervisor.sim.code_pages import CodePages
+from engine.hypervisor.sim.ram import Ram
+from engine.hypervisor.sim.space import Space
+from engine.model.address import PAGE_SHIFT
+
+
+class SimMemory:
+    """Through the slots, past every mask."""
+
+    def __init__(self, space: Space, ram: Ram, code: CodePages) -> None:
+        self._space, self._ram, self._code = space, ram, code
+
+    def read(self, gpa: int, size: int) -> bytes:
+        """EFAULT when any byte is in no slot."""
+        return b"".join(self._ram.view[at : at + count] for at, count in self._space.spans(gpa, size))
+
+    def write(self, gpa: int, data: bytes) -> None:
+        """EFAULT when any byte is in no slot, and nothing is written then. Marks logged pages dirty."""
+        done = 0
+        for at, count in self._space.spans(gpa, len(data)):
+            self._ram.view[at : at + count] = data[done : done + count]
+            self._code.host_wrote(at >> PAGE_SHIFT)
+            self._space.mark_dirty((gpa + done) >> PAGE_SHIFT)
+            done += count

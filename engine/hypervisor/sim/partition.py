@@ -1,0 +1,109 @@
+"""The simulator as the contract's Hypervisor and Vm."""
+
+import errno
+from mmap import PAGESIZE
+
+from engine.hypervisor.contract.capabilities import Capabilities
+from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.sim.code_pages import CodePages
+from engine.hypervisor.sim.cpu import VERSION
+from engine.hypervisor.sim.memory import SimMemory
+from engine.hypervisor.sim.ram import Ram
+from engine.hypervisor.sim.regions import MAX_SLOTS
+from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.vcpu import SimVcpu
+from engine.model.address import PAGE_SHIFT, PageRange
+from engine.model.layout import MAX_RAM, MAX_VCPUS
+from engine.model.memslot import Memslot
+from engine.model.rights import Rights, is_valid_mask
+
+CAPABILITIES = Capabilities(
+    name="sim",
+    label=f"simulator (Unicorn {VERSION})",
+    real=False,
+    clock="guest instructions",
+    concurrent=False,
+    counts_instructions=True,
+    max_slots=MAX_SLOTS,
+    masks=tuple(mask for mask in range(int(Rights.RWX) + 1) if is_valid_mask(Rights(mask))),
+)
+"""Without MBEC, as the guest has no user mode: none, R, RW, RX, RWX."""
+
+
+class SimHypervisor:
+    """Always there. Nothing is drawn by chance, so `seed` changes nothing here: order comes from the machine."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return CAPABILITIES
+
+    def create_vm(self, ram: int, vtls: int = 2, seed: int = 1) -> "SimVm":
+        """`ram` bytes, a multiple of the page size and at most layout.MAX_RAM, else EINVAL."""
+        del seed
+        if ram <= 0 or ram % PAGESIZE or ram > MAX_RAM:
+            raise HypervisorError(errno.EINVAL, "create_vm", "ram", ram, "whole pages, at most 4 GiB")
+        if vtls < 1:
+            raise HypervisorError(errno.EINVAL, "create_vm", "vtls", vtls, "at least one")
+        return SimVm(ram, vtls)
+
+
+class SimVm:
+    """A guest: one Space, one Ram, one Unicorn per vCPU. To be used by one thread, kick excepted."""
+
+    def __init__(self, ram: int, vtls: int) -> None:
+        self._ram = Ram(ram)
+        self._space = Space(ram, vtls)
+        self._code = CodePages(ram >> PAGE_SHIFT, MAX_VCPUS)
+        self._memory = SimMemory(self._space, self._ram, self._code)
+        self._vcpus: dict[int, SimVcpu] = {}
+        self._closed = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return CAPABILITIES
+
+    @property
+    def slots(self) -> dict[int, Memslot]:
+        return dict(self._space.slots)
+
+    def set_memory_region(self, slot: Memslot) -> None:
+        self._space.set_memory_region(slot)
+
+    def set_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
+        self._space.set_mask(vtl, pages, rights)
+
+    def mask(self, vtl: int, gfn: int) -> Rights:
+        return Rights(self._space.mask(vtl, gfn))
+
+    def masks(self, vtl: int) -> list[tuple[PageRange, Rights]]:
+        return self._space.masks(vtl)
+
+    def get_dirty_log(self, slot: int) -> bytes:
+        return self._space.get_dirty_log(slot)
+
+    def memory(self, vtl: int = 0) -> SimMemory:
+        """The same for every VTL: slots are in common and masks do not bind the VMM."""
+        if not 0 <= vtl < self._space.vtls:
+            raise HypervisorError(errno.EINVAL, "memory", "vtl", vtl, "no such VTL")
+        return self._memory
+
+    def ram(self) -> memoryview:
+        return self._ram.view.toreadonly()
+
+    def create_vcpu(self, index: int, cr3: int) -> SimVcpu:
+        """EINVAL unless 0 <= index < layout.MAX_VCPUS; EEXIST when there is one."""
+        if not 0 <= index < MAX_VCPUS:
+            raise HypervisorError(errno.EINVAL, "KVM_CREATE_VCPU", "index", index, f"0 to {MAX_VCPUS - 1}")
+        if index in self._vcpus:
+            raise HypervisorError(errno.EEXIST, "KVM_CREATE_VCPU", "index", index, "there is one")
+        vcpu = SimVcpu(index, cr3, self._space, self._ram, self._code, self._memory)
+        self._vcpus[index] = vcpu
+        return vcpu
+
+    def close(self) -> None:
+        """Engines go before the RAM they point at. Closing again does nothing."""
+        if not self._closed:
+            self._closed = True
+            for vcpu in self._vcpus.values():
+                vcpu.close()
+            self._ram.close()

@@ -1,0 +1,29 @@
+"""The guest's RAM as one anonymous mapping: zeroed, backed only where touched, at one host address for ever."""
+
+import ctypes
+import mmap
+
+_NORESERVE = 0x4000
+"""MAP_NORESERVE (asm-generic/mman.h); the mmap module of 3.11 has no name for it."""
+
+
+class Ram:
+    """`size` bytes. `view` for bytes, `words` for aligned u64s, `address` for the emulator."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE)
+        self.view = memoryview(self._map)
+        self.words = self.view.cast("Q")
+        anchor = ctypes.c_char.from_buffer(self._map)
+        self.address = ctypes.addressof(anchor)
+        del anchor
+
+    def close(self) -> None:
+        """Nobody may hold the address any longer. A view given away keeps the memory until it goes."""
+        self.words.release()
+        self.view.release()
+        try:
+            self._map.close()
+        except BufferError:
+            return

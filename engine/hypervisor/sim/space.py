@@ -1,0 +1,110 @@
+"""Guest-physical space as pure data: slots, rights per VTL, dirty logs. Knows KVM's errnos and no emulator."""
+
+import errno
+from bisect import bisect_right
+
+from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.sim.dirty import DirtyLogs
+from engine.hypervisor.sim.masks import RWX, RightsByPage
+from engine.hypervisor.sim.regions import MAX_SLOTS, check_region
+from engine.model.address import PAGE_SHIFT, PAGE_SIZE, PageRange
+from engine.model.memslot import Memslot
+from engine.model.rights import Access, Rights, is_valid_mask
+
+MASK_LIMIT = 1 << 24
+"""gfn past the last page a mask can be set on: 64 GiB."""
+_NEEDS = {access: int(access.needs) for access in Access}
+
+
+class Space:
+    """`ram` bytes of backing, `vtls` VTLs. `generation` grows whenever a cached translation may have become wrong."""
+
+    def __init__(self, ram: int, vtls: int) -> None:
+        self.ram, self.vtls = ram, vtls
+        self.slots: dict[int, Memslot] = {}
+        self.generation = 0
+        self.dirty = DirtyLogs()
+        self._rights = [RightsByPage() for _ in range(vtls)]
+        self._starts: list[int] = []
+        self._ordered: list[Memslot] = []
+
+    def set_memory_region(self, slot: Memslot) -> None:
+        """As KVM_SET_USER_MEMORY_REGION; HypervisorError EINVAL or EEXIST, and nothing changes then."""
+        check_region(self.slots, slot, self.ram)
+        if slot.size == 0:
+            del self.slots[slot.slot]
+        else:
+            self.slots[slot.slot] = slot
+        self.dirty.follow(slot)
+        self._ordered = sorted(self.slots.values(), key=lambda one: one.base)
+        self._starts = [one.base >> PAGE_SHIFT for one in self._ordered]
+        self.generation += 1
+
+    def set_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
+        """Rights of `vtl`; they stay with the gfn. EINVAL as the contract says."""
+        valid = is_valid_mask(rights) and 0 <= int(rights) <= RWX
+        _require(0 <= vtl < self.vtls - 1, "set_mask", "vtl", vtl, "no higher VTL may set this VTL's rights")
+        _require(valid, "set_mask", "rights", int(rights), "not a mask TLFS allows")
+        _require(pages.first >= 0 and pages.count >= 0, "set_mask", "pages", pages.first, "not a page range")
+        _require(pages.stop <= MASK_LIMIT, "set_mask", "pages", pages.stop, "masks end at 64 GiB")
+        self._rights[vtl].set(pages, int(rights))
+        self.generation += 1
+
+    def mask(self, vtl: int, gfn: int) -> int:
+        """Rights bits; RWX where none was set."""
+        _require(0 <= vtl < self.vtls, "mask", "vtl", vtl, "no such VTL")
+        return self._rights[vtl].get(gfn)
+
+    def masks(self, vtl: int) -> list[tuple[PageRange, Rights]]:
+        _require(0 <= vtl < self.vtls, "masks", "vtl", vtl, "no such VTL")
+        return list(self._rights[vtl].runs())
+
+    def slot_at(self, gfn: int) -> Memslot | None:
+        """The slot that holds the page; None in the void."""
+        at = bisect_right(self._starts, gfn) - 1
+        if at < 0:
+            return None
+        slot = self._ordered[at]
+        return slot if gfn - self._starts[at] < slot.size >> PAGE_SHIFT else None
+
+    def offset(self, gpa: int) -> int | None:
+        """Where in RAM the byte at `gpa` is; None in the void."""
+        slot = self.slot_at(gpa >> PAGE_SHIFT)
+        return None if slot is None else slot.offset + gpa - slot.base
+
+    def permits(self, vtl: int, gfn: int, access: Access) -> bool:
+        """Whether the mask leaves the right; says nothing of slots."""
+        return bool(self._rights[vtl].get(gfn) & _NEEDS[access])
+
+    def spans(self, gpa: int, size: int) -> list[tuple[int, int]]:
+        """(offset, bytes) by page of `size` bytes at `gpa`; EFAULT when any byte is in the void."""
+        found: list[tuple[int, int]] = []
+        while size > 0:
+            count = min(size, PAGE_SIZE - gpa % PAGE_SIZE)
+            offset = self.offset(gpa)
+            if offset is None:
+                raise HypervisorError(errno.EFAULT, "guest memory", "gpa", gpa, "in no slot")
+            found.append((offset, count))
+            gpa, size = gpa + count, size - count
+        return found
+
+    def mark_dirty(self, gfn: int) -> None:
+        slot = self.slot_at(gfn)
+        if slot is not None:
+            self.dirty.mark(slot, gfn)
+
+    def get_dirty_log(self, slot: int) -> bytes:
+        """As KVM_GET_DIRTY_LOG: reads and clears. EINVAL, ENOENT."""
+        call = "KVM_GET_DIRTY_LOG"
+        _require(0 <= slot < MAX_SLOTS, call, "slot", slot, f"ids go from 0 to {MAX_SLOTS - 1}")
+        if not self.dirty.logged(slot):
+            raise HypervisorError(errno.ENOENT, call, "slot", slot, "no such slot, or it is not logged")
+        bitmap, any_dirty = self.dirty.take(slot)
+        # Clean pages hold no write permission in any TLB anyway; only dirty ones must be asked for again.
+        self.generation += any_dirty
+        return bitmap
+
+
+def _require(held: bool, call: str, argument: str, value: int, rule: str) -> None:
+    if not held:
+        raise HypervisorError(errno.EINVAL, call, argument, value, rule)

@@ -1,0 +1,119 @@
+"""One instruction that could not be executed as it stands: tried out on scratch pages until all its answers are in.
+
+Nothing of it is visible before `commit`: registers are those before the instruction, RAM is untouched. Each attempt
+executes it anew with the answers so far, so an instruction of several exits is a matter of several attempts, and a
+read-modify-write is whole: what it stores is computed from what its load sees at commit.
+"""
+
+from typing import Any
+
+from engine.hypervisor.sim.cpu import Core, Event, Stop
+from engine.hypervisor.sim.exits import Verdict, verdict
+from engine.hypervisor.sim.fill import Fill
+from engine.hypervisor.sim.memory import SimMemory
+from engine.hypervisor.sim.scratch import Piece, Scratch
+from engine.hypervisor.sim.space import Space
+from engine.model.resolution import Complete, Drop
+from engine.model.rights import Access
+
+Cause = Piece | Event
+"""What the VMM is asked about: a piece of memory access, or port I/O."""
+Key = tuple[Access, int, int]
+
+
+class Trial:
+    """`begin`, then `cause` and `answer` until `cause` is None, then `commit` (or `abandon` at any point)."""
+
+    def __init__(self, core: Core, fill: Fill, scratch: Scratch, space: Space, memory: SimMemory) -> None:
+        self._core, self._fill, self._scratch = core, fill, scratch
+        self._space, self._memory = space, memory
+        self._before: Any = core.context()
+        self._after: Any = core.context()
+        self._loads: dict[Key, bytes] = {}
+        self._lifted: set[Key] = set()
+        self._settled: set[Key] = set()
+        self._io: int | None = None
+        self._stop: Stop | None = None
+        self._pieces: list[Piece] = []
+
+    def begin(self) -> None:
+        """A new instruction, at the core's RIP."""
+        self._loads.clear()
+        self._lifted.clear()
+        self._settled.clear()
+        self._io = self._stop = None
+
+    def cause(self) -> Cause | None:
+        """The next thing to ask about: loads in order, then I/O, then stores in order. None: all is known."""
+        if self._stop is None:
+            self._attempt()
+        assert self._stop is not None
+        return self._open(Access.READ) or self._stop.event or self._open(Access.WRITE)
+
+    def verdict(self, piece: Piece) -> Verdict:
+        return verdict(self._space, self._fill.vtl, piece.gpa, piece.access)
+
+    def answer(self, cause: Cause, resolution: Complete | Drop) -> None:
+        data = resolution.data if isinstance(resolution, Complete) else None
+        if isinstance(cause, Event):
+            ones = (1 << 8 * cause.size) - 1
+            self._io = ones if data is None else int.from_bytes(data[: cause.size], "little")
+            self._stop = None
+            return
+        if cause.access is Access.READ or any(piece.access is Access.READ for piece in self._pieces):
+            # What it computes depends on memory, which may have changed since.
+            self._stop = None
+        lift = isinstance(resolution, Complete) and data is None and self.verdict(cause) is Verdict.PROTECTION
+        if lift:
+            self._lifted.add(cause.key)
+        elif cause.access is Access.WRITE:
+            self._settled.add(cause.key)
+        else:
+            self._loads[cause.key] = _filled(data, cause.size)
+
+    def commit(self) -> Stop:
+        """Let it have happened: stores that may land do, registers go on. Says how the instruction ended."""
+        assert self._stop is not None
+        for piece in self._pieces:
+            if piece.data is not None and self._stop.reason in ("budget", "hlt") and self._lands(piece):
+                self._memory.write(piece.gpa, piece.data)
+        self._core.restore(self._after)
+        self._core.executed += self._stop.executed
+        return self._stop
+
+    def _attempt(self) -> None:
+        core = self._core
+        core.save(self._before)
+        self._scratch.begin(self._loads)
+        self._fill.trying, self._fill.denied, core.answer = True, None, self._io
+        core.flush()
+        try:
+            self._stop = core.start(1)
+        finally:
+            self._fill.trying, core.answer = False, None
+        core.executed -= self._stop.executed
+        self._pieces = self._scratch.pieces()
+        core.save(self._after)
+        core.restore(self._before)
+        core.flush()
+
+    def _open(self, access: Access) -> Piece | None:
+        return next((piece for piece in self._pieces if piece.access is access and self._is_open(piece)), None)
+
+    def _is_open(self, piece: Piece) -> bool:
+        found = self.verdict(piece)
+        if found is Verdict.ALLOWED or piece.key in self._loads or piece.key in self._settled:
+            return False
+        # A page that has lost its slot since its fence was lifted is asked about again, as void.
+        return not (found is Verdict.PROTECTION and piece.key in self._lifted)
+
+    def _lands(self, piece: Piece) -> bool:
+        if piece.key in self._settled:
+            return False
+        found = self.verdict(piece)
+        return found is Verdict.ALLOWED or (found is Verdict.PROTECTION and piece.key in self._lifted)
+
+
+def _filled(data: bytes | None, size: int) -> bytes:
+    """What a load gets: all ones where the answer gives nothing, as from a bus that nobody drives."""
+    return (data or b"")[:size].ljust(size, b"\xff")
