@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
-from engine.model import commands, exits
+from engine.model import commands, events, exits
 from engine.model.scenario import Scenario
 from tests.house.tree import ROOT, tracked
 
@@ -40,7 +40,12 @@ def test_every_command_is_documented(command: type[msgspec.Struct]) -> None:
 
 @pytest.mark.parametrize("kind", exits.AnyExit.__args__, ids=lambda kind: kind.__name__)
 def test_every_exit_kind_is_documented(kind: type[msgspec.Struct]) -> None:
-    assert f"`{kind.__struct_config__.tag}`" in all_docs()
+    assert f"`{kind.__struct_config__.tag}`" in doc("docs/events.md")
+
+
+@pytest.mark.parametrize("kind", events.AnyEvent.__args__, ids=lambda kind: kind.__name__)
+def test_every_event_is_documented(kind: type[msgspec.Struct]) -> None:
+    assert f"| `{kind.__struct_config__.tag}` |" in doc("docs/events.md")
 
 
 @pytest.mark.parametrize("field", Scenario.__struct_fields__)

@@ -45,10 +45,14 @@ def mirrored_tests() -> list[Path]:
 
 
 def places_tested_by(test: Path) -> list[Path]:
-    """tests/a/b/test_c.py stands for a/b/c.py, for the folder a/b/c, or, with more words, for the longest c that is."""
+    """tests/a/b/test_c.py stands for a/b/c.py, for the folder a/b/c, or, with more words, for the longest c that is.
+
+    A file right in tests/engine or tests/app may look at all of it.
+    """
     folder, words = Path(*test.parts[1:-1]), test.stem.removeprefix("test_").split("_")
     names = ["_".join(words[:length]) for length in range(len(words), 0, -1)]
-    return [folder / f"{name}.py" for name in names] + [folder / name for name in names]
+    whole = [folder] if len(folder.parts) == 1 else []
+    return [folder / f"{name}.py" for name in names] + [folder / name for name in names] + whole
 
 
 @pytest.mark.parametrize("test", mirrored_tests(), ids=str)
