@@ -14,15 +14,15 @@ into the running block makes Unicorn begin that instruction twice, which counts 
 import ctypes
 import struct
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
 import unicorn
 from unicorn import unicorn_const as uc
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3 import unicorn as binding
 from unicorn.unicorn_py3.arch import intel
 
+from engine.hypervisor.sim.stop import Event, Stop, Watcher
 from engine.model.registers import NAMES, Registers
 from engine.model.rights import Access
 
@@ -36,41 +36,11 @@ _CALIBRATION = 0x12_3457
 _STRUCTURE = 2400
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
-    """IN or OUT, as it happens: the registers before it, and the value going out (None: IN)."""
-
-    port: int
-    size: int
-    value: int | None
-    before: Registers
-
-
-class Stop(msgspec.Struct, frozen=True, gc=False):
-    """Why a run stopped: budget, hlt, io, fault (the fill denied an access) or exception; `executed` instructions."""
-
-    reason: str
-    executed: int
-    event: Event | None = None
-    error: str = ""
-
-
-class Watcher(Protocol):
-    """What a core asks and tells while it runs."""
-
-    def fill(self, gva: int, access: Access) -> tuple[int, int] | None: ...
-
-    def denied(self) -> Access | None:
-        """What the last fill refused; None when it refused nothing."""
-        ...
-
-    def touched(self, access: Access, at: int, size: int) -> None: ...
-
-
 class Core:
     """A Uc in 64-bit long mode, ring 0. `ram` and `scratch` are (address, size, host address)."""
 
     def __init__(self, ram: tuple[int, int, int], scratch: tuple[int, int, int], watcher: Watcher) -> None:
-        self._uc: Any = unicorn.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
+        self._uc: Any = binding.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
         # Unlike the default model this one has no RDRAND: a run must repeat.
         self._uc.ctl_set_cpu_model(x86.UC_CPU_X86_QEMU64)
         self._handle: Any = self._uc._uch
@@ -120,7 +90,7 @@ class Core:
         denied = self._watcher.denied()
         if denied is not None:
             return Stop("fault", begun if denied is Access.EXECUTE else begun - 1, self._event)
-        return Stop("exception", max(0, begun - 1), None, str(unicorn.UcError(status)))
+        return Stop("exception", max(0, begun - 1), None, str(binding.UcError(status)))
 
     def registers(self) -> Registers:
         return self._batch.read()
@@ -251,7 +221,7 @@ _FLUSH_TLB = uc.UC_CTL_TLB_FLUSH | uc.UC_CTL_IO_WRITE << 30
 
 def _check(status: int) -> None:
     if status != uc.UC_ERR_OK:
-        raise unicorn.UcError(status)
+        raise binding.UcError(status)
 
 
 @lru_cache(maxsize=1)
@@ -260,7 +230,7 @@ def _counter_offset() -> int:
 
     Found by running seven NOPs and HLT; RuntimeError when this build of Unicorn looks different.
     """
-    probe: Any = unicorn.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
+    probe: Any = binding.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
     probe.mem_map(0x1000, 0x1000)
     probe.mem_write(0x1000, b"\x90" * 7 + b"\xf4")
     probe.emu_start(0x1000, 0, 0, _CALIBRATION)

@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Any
 
-from engine.hypervisor.sim.cpu import Event
 from engine.hypervisor.sim.scratch import Piece
 from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.stop import Event
 from engine.model.address import PAGE_SHIFT
 from engine.model.exits import AnyExit, InternalError, IoExit, MmioExit, ProtectionExit, ShutdownExit, VoidExit
 from engine.model.rights import Access, Rights, rights_text

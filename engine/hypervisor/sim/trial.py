@@ -7,12 +7,13 @@ read-modify-write is whole: what it stores is computed from what its load sees a
 
 from typing import Any
 
-from engine.hypervisor.sim.cpu import Core, Event, Stop
+from engine.hypervisor.sim.cpu import Core
 from engine.hypervisor.sim.exits import Verdict, verdict
 from engine.hypervisor.sim.fill import Fill
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.scratch import Piece, Scratch
 from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.stop import Event, Stop
 from engine.model.resolution import Complete, Drop
 from engine.model.rights import Access
 

@@ -8,20 +8,21 @@ import msgspec
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.code_pages import CodePages
-from engine.hypervisor.sim.cpu import Core, Event, Stop
+from engine.hypervisor.sim.cpu import Core
 from engine.hypervisor.sim.exits import Verdict
 from engine.hypervisor.sim.fill import SCRATCH, Denied, Fill
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.scratch import PAGES, Piece, Scratch
 from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.stop import Event, Stop
+from engine.hypervisor.sim.text import GuestText
 from engine.hypervisor.sim.trial import Cause, Trial
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.exits import AnyExit, HltExit, InternalError, Interrupted, ShutdownExit
 from engine.model.registers import Registers
 from engine.model.resolution import Complete, Drop, Resolution, Retry
 from engine.model.rights import Access
-from engine.x86.decode import MAX_LENGTH, decode
 
 SLICE = 10_000
 """Instructions between two looks at a kick: about a millisecond."""
@@ -36,6 +37,7 @@ class SimVcpu:
         self._scratch = Scratch(space, ram)
         self._fill = Fill(space, ram, code, self._scratch, index)
         self._core = self._make_core(cr3)
+        self._text = GuestText(self._fill.tables, self._core.cr3, space, ram)
         self._trial = Trial(self._core, self._fill, self._scratch, space, memory)
         self._contexts: list[Any] = [self._core.context() for _ in range(space.vtls)]
         self._generation = -1
@@ -161,7 +163,7 @@ class SimVcpu:
             self._denied(denied)
 
     def _denied(self, denied: Denied) -> None:
-        if denied.access is Access.EXECUTE and not self._reaches(denied.gva):
+        if denied.access is Access.EXECUTE and not self._text.reaches(self._core.rip(), denied.gva):
             self._step_before(denied)
         elif denied.gpa is None:
             self._exception(f"page fault at {denied.gva:#x}")
@@ -189,14 +191,6 @@ class SimVcpu:
             self._fill.lookahead = False
         self._core.flush()
         self._ended(stop)
-
-    def _reaches(self, gva: int) -> bool:
-        """Whether the next instruction has bytes in the page of `gva`."""
-        rip = self._core.rip()
-        if rip >> PAGE_SHIFT == gva >> PAGE_SHIFT:
-            return True
-        here = PAGE_SIZE - rip % PAGE_SIZE
-        return here < MAX_LENGTH and decode(self._bytes(rip, here), rip) is None
 
     def _advance(self) -> None:
         """Ask what is still to be asked of the instruction on trial, else let it have happened."""
@@ -232,7 +226,7 @@ class SimVcpu:
 
     def _resolve_fetch(self, exit: AnyExit, resolution: Complete | Drop) -> None:
         registers = self._core.registers()
-        found = decode(self._bytes(registers.rip, MAX_LENGTH), registers.rip)
+        found = self._text.instruction(registers.rip)
         if found is None:
             raise Unsupported("resolve", f"no whole instruction at {registers.rip:#x}, so neither do nor skip it")
         self._asked = None
@@ -253,17 +247,4 @@ class SimVcpu:
 
     def _where(self) -> dict[str, Any]:
         rip = self._core.rip()
-        raw = self._bytes(rip, MAX_LENGTH)
-        found = decode(raw, rip)
-        return {"vcpu": self.index, "vtl": self.vtl, "rip": rip, "code": found.code if found else raw}
-
-    def _bytes(self, gva: int, size: int) -> bytes:
-        """Guest memory by virtual address, masks aside, up to the first byte that is not there."""
-        found = b""
-        while len(found) < size:
-            leads = self._fill.tables.translate(self._core.cr3(), gva + len(found))
-            at = None if leads is None else self._space.offset(leads[0])
-            if at is None:
-                break
-            found += self._ram.view[at : at + min(size - len(found), PAGE_SIZE - at % PAGE_SIZE)]
-        return found
+        return {"vcpu": self.index, "vtl": self.vtl, "rip": rip, "code": self._text.code(rip)}

@@ -1,0 +1,44 @@
+"""The guest's code as the VMM reads it: by virtual address, through tables and slots, whatever the masks say."""
+
+from collections.abc import Callable
+
+from engine.hypervisor.sim.ram import Ram
+from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.translate import Translator
+from engine.model.address import PAGE_SHIFT, PAGE_SIZE
+from engine.x86.decode import MAX_LENGTH, Instruction, decode
+
+
+class GuestText:
+    """One vCPU's view; `cr3` gives its page tables now."""
+
+    def __init__(self, tables: Translator, cr3: Callable[[], int], space: Space, ram: Ram) -> None:
+        self._tables, self._cr3, self._space, self._ram = tables, cr3, space, ram
+
+    def instruction(self, rip: int) -> Instruction | None:
+        """None when the bytes there are none, or not all there."""
+        return decode(self._bytes(rip, MAX_LENGTH), rip)
+
+    def code(self, rip: int) -> bytes:
+        """The bytes of the instruction; up to 15 as they stand when they make none."""
+        raw = self._bytes(rip, MAX_LENGTH)
+        found = decode(raw, rip)
+        return found.code if found else raw
+
+    def reaches(self, rip: int, gva: int) -> bool:
+        """Whether the instruction at `rip` has bytes in the page of `gva`, its own or the next."""
+        if rip >> PAGE_SHIFT == gva >> PAGE_SHIFT:
+            return True
+        here = PAGE_SIZE - rip % PAGE_SIZE
+        return here < MAX_LENGTH and decode(self._bytes(rip, here), rip) is None
+
+    def _bytes(self, gva: int, size: int) -> bytes:
+        """Up to the first byte that is not there."""
+        found = b""
+        while len(found) < size:
+            leads = self._tables.translate(self._cr3(), gva + len(found))
+            at = None if leads is None else self._space.offset(leads[0])
+            if at is None:
+                break
+            found += self._ram.view[at : at + min(size - len(found), PAGE_SIZE - at % PAGE_SIZE)]
+        return found
