@@ -1,0 +1,96 @@
+"""Viewers that do not keep up, against a real server: they slow nobody and cost no memory."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from engine.session.frame import MERGED, decode_frame
+from tests.peers.server import Server
+
+BIG = """\
+name: a million pages
+ram: 4GiB
+hypervisor: sim
+slots:
+  - {slot: 0, base: 0x0, size: 4GiB, flags: [log]}
+vcpus:
+  - {guest: scatter, params: {base: 0x200000, pages: 1048000, rounds: 0, seed: 1}}
+"""
+
+
+class Lab:
+    """A session of a million pages, running at full speed."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._client = httpx2.Client(base_url=server.url)
+        scenario = self._client.post("/api/scenarios", content=BIG).raise_for_status().json()["id"]
+        wish = {"scenario": scenario}
+        self.session: dict[str, Any] = self._client.post("/api/sessions", json=wish).raise_for_status().json()
+        self.command(do="set_speed", exits_per_second=None)
+        self.command(do="run")
+
+    def command(self, **fields: object) -> None:
+        self._client.post(f"/api/sessions/{self.session['id']}/commands", json=fields).raise_for_status()
+
+    def watch(self) -> ClientConnection:
+        cookie = "; ".join(f"{name}={value}" for name, value in self._client.cookies.items())
+        url = f"{self._server.url.replace('http', 'ws')}/ws/sessions/{self.session['id']}"
+        return connect(url, additional_headers={"Cookie": cookie}, compression=None, max_size=None)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def server_memory(self) -> int:
+        """Resident bytes of the web process."""
+        status = Path(f"/proc/{self._server.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) << 10
+
+
+@pytest.fixture
+def lab(server: Server) -> Any:
+    opened = Lab(server)
+    yield opened
+    opened.close()
+
+
+def keep_up(socket: ClientConnection, seconds: float) -> list[float]:
+    """Acknowledge every frame; when each came."""
+    times: list[float] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        data = socket.recv(timeout=5)
+        assert isinstance(data, bytes)
+        socket.send(f'{{"ack": {decode_frame(data)[0].seq}}}')
+        times.append(time.monotonic())
+    return times
+
+
+def test_viewers_that_stand_still_slow_nobody_and_cost_no_memory(lab: Lab) -> None:
+    quick = lab.watch()
+    alone = keep_up(quick, 2.0)
+    slow = [lab.watch() for _ in range(20)]
+    keep_up(quick, 2.0)
+    before = lab.server_memory()
+    crowded = keep_up(quick, 4.0)
+    grown = lab.server_memory() - before
+    assert len(crowded) > len(alone), "in twice the time"
+    assert grown < 16 << 20, "an unbounded queue would hold 20 viewers x 100 frames x up to 128 KiB"
+    for socket in [quick, *slow]:
+        socket.close()
+
+
+def test_whoever_comes_back_to_it_gets_all_that_it_missed_in_one_frame(lab: Lab) -> None:
+    socket = lab.watch()
+    first = [decode_frame(socket.recv(timeout=5))[0] for _ in range(2)]
+    time.sleep(1.0)
+    socket.send(f'{{"ack": {first[-1].seq}}}')
+    header, _ = decode_frame(socket.recv(timeout=5))
+    assert header.flags & MERGED
+    assert header.first_seq == first[-1].seq + 1
+    assert header.seq > header.first_seq + 5
+    socket.close()
