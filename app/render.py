@@ -1,4 +1,7 @@
-"""Templates, each with a frozen dataclass that is its whole context: a name missing from either is an error."""
+"""Templates, each with a frozen dataclass that is its whole context: a name missing from either is an error.
+
+Besides, every template knows `version` and `page`, its own name without the suffix.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -81,6 +84,7 @@ class ListingPart(View):
 def page(view: View, status: int = 200) -> HTMLResponse:
     """The response that shows `view`."""
     context = {field.name: getattr(view, field.name) for field in fields(view)}
+    context["page"] = view.template.removesuffix(".html")
     return HTMLResponse(_environment().get_template(view.template).render(context), status)
 
 

@@ -18,7 +18,7 @@ from app.sessions.viewer import BadAckError
 
 router = APIRouter()
 
-MOST_VIEWERS = 256
+MOST_VIEWERS = 1024
 """Of one session."""
 _ACKS_PER_SECOND = 200.0
 _GOODBYE_SECONDS = 2.0

@@ -71,7 +71,7 @@ def test_frames_are_not_compressed_a_second_time(server: Server) -> None:
         session = start_session(client)
         cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
     url = f"{server.url.replace('http', 'ws')}/ws/sessions/{session['id']}"
-    with connect(url, additional_headers={"Cookie": cookie}, compression="deflate") as socket:
+    with connect(url, additional_headers={"Cookie": cookie}, compression="deflate", proxy=None) as socket:
         assert list(socket.protocol.extensions) == []
         assert isinstance(socket.recv(timeout=10), bytes)
 

@@ -40,7 +40,7 @@ class Lab:
     def watch(self) -> ClientConnection:
         cookie = "; ".join(f"{name}={value}" for name, value in self._client.cookies.items())
         url = f"{self._server.url.replace('http', 'ws')}/ws/sessions/{self.session['id']}"
-        return connect(url, additional_headers={"Cookie": cookie}, compression=None, max_size=None)
+        return connect(url, additional_headers={"Cookie": cookie}, compression=None, max_size=None, proxy=None)
 
     def close(self) -> None:
         self._client.close()
