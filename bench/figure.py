@@ -20,11 +20,10 @@ class Figure(msgspec.Struct, frozen=True):
     def median(self) -> float:
         return statistics.median(self.samples)
 
-    @property
-    def bad_end(self) -> float:
-        """The value that 95 of 100 samples are better than: the 5th percentile of a rate, the 95th of a time."""
+    def bad_end(self, share: float) -> float:
+        """What all but `share` of the samples are better than: a low rate, a long time."""
         ordered = sorted(self.samples, reverse=self.unit.endswith("/s"))
-        return ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
+        return ordered[min(len(ordered) - 1, int(len(ordered) * (1 - share)))]
 
 
 class Absent(Exception):
@@ -61,8 +60,8 @@ def beside(figure: Figure, other: Figure) -> Figure:
 
 
 def table(figures: list[Figure]) -> str:
-    """Lines of aligned columns."""
-    head = ("figure", "median", "bad 5 %", "unit", "ratio", "n", "")
+    """Lines of aligned columns. p95 and p99 are at the bad end: of a rate, what all but 5 or 1 % reach."""
+    head = ("figure", "median", "p95", "p99", "unit", "ratio", "n", "")
     rows = [head, *(_row(figure) for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     return "\n".join("  ".join(_pad(row, widths)).rstrip() for row in rows)
@@ -70,13 +69,13 @@ def table(figures: list[Figure]) -> str:
 
 def _row(figure: Figure) -> tuple[str, ...]:
     ratio = f"{figure.median / figure.beside:.2f}" if figure.beside else ""
-    numbers = (_number(figure.median), _number(figure.bad_end))
+    numbers = tuple(_number(value) for value in (figure.median, figure.bad_end(0.05), figure.bad_end(0.01)))
     return (figure.name, *numbers, figure.unit, ratio, str(len(figure.samples)), figure.note)
 
 
 def _pad(row: tuple[str, ...], widths: list[int]) -> list[str]:
     return [
-        cell.rjust(width) if column in (1, 2, 4, 5) else cell.ljust(width)
+        cell.rjust(width) if column in (1, 2, 3, 5, 6) else cell.ljust(width)
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
 

@@ -34,7 +34,7 @@ async def _doubling(server: Server) -> list[Figure]:
     count, held = 1, 0
     while count <= MOST:
         figures.append(Figure(f"{count} viewers, frames each", "/s", await _rates(visitor, session, count)))
-        if figures[-1].bad_end < WANTED:
+        if figures[-1].bad_end(0.05) < WANTED:
             break
         count, held = 2 * count, count
     return [*figures, Figure(f"viewers held at {WANTED:.0f} frames/s", "viewers", (float(held),))]

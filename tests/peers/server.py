@@ -35,13 +35,17 @@ class Server:
         return (self.folder / "server.log").read_text(errors="replace")
 
     def engines(self) -> list[int]:
-        """pids of its engine processes, oldest first."""
-        return [pid for pid in _children(self.pid) if "engine.worker" in _command_line(pid)]
+        """pids of its engine processes, oldest first; none once it has stopped."""
+        return [pid for pid in _children(self.pid) if "engine.worker" in _command_line(pid)] if self.alive else []
 
     def kill_engine(self, pid: int) -> None:
         """SIGKILL one engine process: what the out-of-memory killer does."""
         assert pid in self.engines()
         os.kill(pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM, as an operator would; returns when it is gone."""
+        _end(self._process)
 
     def get(self, path: str) -> bytes:
         with urllib.request.urlopen(self.url + path, timeout=10) as answer:

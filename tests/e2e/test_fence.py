@@ -1,0 +1,57 @@
+"""Take a right from pages that a running guest writes, see the denied accesses, give it back; on both hypervisors."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.scenarios import QUIET, saved
+from tests.peers.screen import Screen
+from tests.peers.server import Server
+
+MIDDLE = 0.52
+"""In a guest of 4 MiB the second slot begins half way down the map; its first pages are the ones that are stored to."""
+
+
+@pytest.fixture
+def screen(page: Page, either_lab: Server) -> Screen:
+    return Screen(page).open(saved(page.request, either_lab.url, QUIET))
+
+
+def test_the_map_lives(screen: Screen) -> None:
+    before = screen.pixels()
+    screen.wait_frames(20)
+    assert screen.pixels() != before
+
+
+def test_twenty_frames_a_second(screen: Screen) -> None:
+    """Not a threshold on the machine's speed: the promise that the page makes of itself, over three seconds."""
+    before = screen.frame
+    screen.page.wait_for_timeout(3000)
+    assert screen.frame - before >= 60
+
+
+def test_fence_deny_and_clear(screen: Screen) -> None:
+    assert screen.exits("protection") == 0
+    base = screen.drag((0.02, MIDDLE), (0.98, MIDDLE))
+    assert 0x200000 <= base < 0x240000
+    screen.right("W").click()
+    screen.denials_grow()
+    screen.stream.get_by_role("option").first.click()
+    detail = screen.page.get_by_role("region", name="One exit in detail")
+    expect(detail).to_contain_text("protection")
+    expect(detail).to_contain_text(re.compile(r"\b(mov|inc|add)\b"))
+    screen.drag((0.02, MIDDLE), (0.98, MIDDLE))
+    screen.right("clear").click()
+    assert screen.denials_rest()
+
+
+def test_what_this_host_cannot_enforce_is_refused_with_the_reason(screen: Screen) -> None:
+    """Stock KVM cannot take X alone; the simulator can: whichever it is, the page must tell the truth."""
+    screen.drag((0.02, MIDDLE), (0.98, MIDDLE))
+    button = screen.right("KX")
+    if button.is_disabled():
+        expect(screen.rights).to_contain_text(re.compile("cannot|only|not ", re.IGNORECASE))
+    else:
+        button.click()
+        expect(screen.page.get_by_label("Refusals")).to_be_empty()
