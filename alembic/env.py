@@ -2,9 +2,9 @@
 
 import asyncio
 
+from alembic import context
 from sqlalchemy import Connection
 
-from alembic import context
 from app.db.engine import make_engine
 from app.db.models import Base
 from app.settings import Settings

@@ -1,7 +1,6 @@
 """scenarios and who saved them"""
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision: str = "0001"

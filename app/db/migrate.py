@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from alembic import command
 from alembic.config import Config
 from sqlalchemy import make_url
 
-from alembic import command
 from app.settings import ROOT
 
 
