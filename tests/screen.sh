@@ -6,7 +6,6 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
   echo 'SKIPPED: tests/static and the types of static/: there is no node with npm here.'
   exit 0
 fi
-make --no-print-directory node_modules/.installed
 npx --no-install tsc -p jsconfig.json
 mapfile -t files < <(find tests/static -name '*.test.js' | sort)
 node --test "${files[@]}" </dev/null

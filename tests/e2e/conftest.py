@@ -1,17 +1,17 @@
 """A real lab, a real Chromium, and a page that must call nobody else and complain of nothing."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from tests.peers.absent import chromium_absent, kvm_absent
 from tests.peers.browser import running_chromium
 from tests.peers.server import Server, running_server
+from tests.peers.watch import Watch
 
-SCREEN = {"width": 1366, "height": 768}
+SCREEN = ViewportSize(width=1366, height=768)
 
 
 @pytest.fixture(scope="module")
@@ -37,31 +37,6 @@ def either_lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         pytest.skip(reason)
     with running_server(tmp_path_factory.mktemp("lab"), hypervisors=f'["{request.param}"]') as server:
         yield server
-
-
-class Watch:
-    """What a browser context asked for and what went wrong in it."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self.hosts: set[str] = set()
-        self.complaints: list[str] = []
-        self.expected: list[str] = []
-        """Parts of complaints that the test itself provokes."""
-        context.on("request", lambda request: self._note(request.url))
-        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
-        context.on("console", lambda line: self._hear(line.type, line.text))
-        context.on("page", lambda page: page.on("websocket", lambda socket: self._note(socket.url)))
-
-    def _note(self, url: str) -> None:
-        if (parts := urlsplit(url)).scheme not in ("data", "blob", "about"):
-            self.hosts.add(parts.netloc)
-
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.complaints.append(text)
-
-    def unexpected(self) -> list[str]:
-        return [said for said in self.complaints if not any(part in said for part in self.expected)]
 
 
 @pytest.fixture
@@ -96,8 +71,3 @@ def _close_sessions(page: Page) -> None:
         base = f"{site.scheme}://{site.netloc}"
         for session in page.request.get(f"{base}/api/sessions").json():
             page.request.delete(f"{base}/api/sessions/{session['id']}", headers={"origin": base})
-
-
-@pytest.fixture
-def downloads(tmp_path: Path) -> Path:
-    return tmp_path / "downloads"

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.e2e.conftest import Watch
 from tests.e2e.scenarios import QUIET, saved
 from tests.house.tree import ROOT
 from tests.peers.screen import Screen
 from tests.peers.server import Server
+from tests.peers.watch import Watch
 
 AXE = Path(ROOT / "tests/vendor/axe-4.14.1.min.js")
 GRAVE = {"serious", "critical"}

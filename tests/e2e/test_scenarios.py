@@ -6,10 +6,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.conftest import Watch
 from tests.e2e.scenarios import QUIET, saved
 from tests.peers.screen import Screen
 from tests.peers.server import Server
+from tests.peers.watch import Watch
 
 LINK = re.compile(r"/s/([a-z2-7]+)$")
 
