@@ -14,6 +14,7 @@ import iced_x86 as iced
 import keystone
 import msgspec
 
+from engine.x86.keystone_process import DEADLINE, HUNG, PROBE, encode
 from engine.x86.statements import AssemblyError, Statement, plain_numbers, statements
 
 __all__ = ["MAX_SOURCE", "Assembled", "AssemblyError", "SourceLine", "assemble"]
@@ -22,6 +23,7 @@ MAX_SOURCE = 16 << 10
 """Characters of source."""
 _MARK = "ringfence_line_"
 _REASONS = {
+    HUNG: "the assembler cannot make sense of it",
     keystone.KS_ERR_ASM_MNEMONICFAIL: "no such instruction",
     keystone.KS_ERR_ASM_INVALIDOPERAND: "the instruction does not take these operands",
     keystone.KS_ERR_ASM_SYMBOL_MISSING: "a name that nothing defines",
@@ -77,35 +79,30 @@ def _encode(found: list[Statement], base: int) -> tuple[bytes, list[int]]:
     marks = [f"{_MARK}{statement.line}" for statement in found]
     marked = [f"{mark}:\n{statement.body}" for mark, statement in zip(marks, found, strict=True)]
     text = "\n".join([*marked, ".quad " + ", ".join(marks), ""])
-    try:
-        made = _keystone(text, base)
-    except keystone.KsError as error:
-        raise _located(found, base, error) from None
+    error, made = encode(text, base)
+    if error:
+        raise _located(found, base, error)
     split = len(made) - 8 * len(found)
+    if split < 0:
+        raise AssemblyError(found[-1].line, found[-1].text, "the assembler lost its place")
     return made[:split], list(struct.unpack(f"<{len(found)}Q", made[split:]))
 
 
-def _keystone(text: str, base: int) -> bytes:
-    engine: Any = keystone.Ks(keystone.KS_ARCH_X86, keystone.KS_MODE_64)
-    made, _ = engine.asm(text, base, as_bytes=True)
-    return bytes(made or b"")
-
-
-def _located(found: list[Statement], base: int, last: keystone.KsError) -> AssemblyError:
+def _located(found: list[Statement], base: int, last: int) -> AssemblyError:
     """The first statement whose prefix of the program fails; keystone itself does not say where it stopped."""
     low, high, error = 1, len(found), last
+    deadline = PROBE if last == HUNG else DEADLINE
     while low < high:
         middle = (low + high) // 2
-        failure = _failure(found, middle, base)
-        if failure is None:
+        failure = _failure(found, middle, base, deadline)
+        if not failure:
             low = middle + 1
         else:
             high, error = middle, failure
     guilty = found[low - 1]
-    code: int = error.args[0]
-    if code == keystone.KS_ERR_ASM_FIXUP_INVALID:
+    if error == keystone.KS_ERR_ASM_FIXUP_INVALID:
         guilty = _too_far(found[:low], found[low:], base) or guilty
-    return AssemblyError(guilty.line, guilty.text, _REASONS.get(code, str(error)))
+    return AssemblyError(guilty.line, guilty.text, _reason(error))
 
 
 def _too_far(found: list[Statement], rest: list[Statement], base: int) -> Statement | None:
@@ -115,21 +112,24 @@ def _too_far(found: list[Statement], rest: list[Statement], base: int) -> Statem
             labels = "".join(f"{name}: " for name in statement.names)
             instead = msgspec.structs.replace(statement, body=f"{labels}.zero 2")
             changed = [*found[:index], instead, *found[index + 1 :], *rest]
-            if _failure(changed, len(found), base) is None:
+            if _failure(changed, len(found), base) == 0:
                 return statement
     return None
 
 
-def _failure(found: list[Statement], count: int, base: int) -> keystone.KsError | None:
-    """What is wrong with the first `count` statements, names that later ones define taken as given."""
+def _failure(found: list[Statement], count: int, base: int, deadline: float = DEADLINE) -> int:
+    """Error number of the first `count` statements, names that later ones define taken as given; 0 for none."""
     defined = {name for statement in found[:count] for name in statement.names}
     later = dict.fromkeys(name for statement in found[count:] for name in statement.names if name not in defined)
     text = "\n".join([*(statement.body for statement in found[:count]), *(f"{name}:" for name in later), ""])
-    try:
-        _keystone(text, base)
-    except keystone.KsError as error:
-        return error
-    return None
+    return encode(text, base, deadline)[0]
+
+
+def _reason(error: int) -> str:
+    if error in _REASONS:
+        return _REASONS[error]
+    engine: Any = keystone
+    return str(engine.KsError(error)).split(" (")[0]
 
 
 def _lines(found: list[Statement], starts: list[int], code: bytes, base: int) -> list[tuple[Statement, SourceLine]]:
@@ -144,9 +144,6 @@ def _check(statement: Statement, line: SourceLine) -> None:
         return
     if not line.code:
         raise AssemblyError(statement.line, statement.text, "no such instruction")
-    # A prefix on a line of its own belongs to the next line.
-    if len(line.code) == 1 and statement.operation in _PREFIXES:
-        return
     found = iced.Decoder(64, line.code, ip=line.address).decode()
     if found.is_invalid or found.len != len(line.code):
         raise AssemblyError(statement.line, statement.text, "not an instruction of 64-bit mode")
@@ -163,7 +160,6 @@ def _cut_short(found: iced.Instruction, numbers: list[int]) -> bool:
     return bool(kept) and any(number not in kept for number in numbers)
 
 
-_PREFIXES = ("lock", "rep", "repe", "repz", "repne", "repnz")
 _RIP = re.compile(r"\brip\b", re.I)
 # Immediates by what iced's sign extension to 64 bits must be cut to.
 _IMMEDIATES: dict[int, int] = {

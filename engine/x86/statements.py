@@ -9,6 +9,8 @@ import re
 
 import msgspec
 
+from engine.x86.mnemonics import KNOWN, PREFIXES
+
 
 class AssemblyError(ValueError):
     """Line `line` (1-based) of the source, which reads `text`, cannot be assembled, and why."""
@@ -41,10 +43,20 @@ _PIECES = re.compile(rf"{_STRING}|'[^'\\]'|//|[;#]|.", re.S)
 _LABEL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:(?!:)")
 _DEFINITION = re.compile(r"([A-Za-z_]\w*)\s*=\s*(-?(?:0x[0-9a-fA-F]{1,16}|[0-9]{1,19}))")
 _OPERATION = re.compile(r"(\.?[A-Za-z][A-Za-z0-9]*)(?:\s+(.*))?")
-_OPERANDS = re.compile(r"(?:'[^'\\]'|[A-Za-z0-9_ \t,+*\[\]:.{}-])*")
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|[0-9]+")
 _NUMBERS = re.compile(rf"\b(?:{_NUMBER.pattern})\b")
+_WORDS = (
+    "byte|word|dword|fword|qword|tbyte|xword|oword|xmmword|ymmword|zmmword|opaque|ptr|offset|short|near|far|rel|flat"
+)
+_TERM = rf"(?:{_NUMBER.pattern}|'[^'\\]'|(?!(?:{_WORDS})\b)[A-Za-z_][A-Za-z0-9_]*)"
+_SUM = rf"-?\s*{_TERM}(?:\s*[-+*]\s*{_TERM})*"
+_SIZE = r"(?:(?:byte|word|dword|fword|qword|tbyte|xmmword|ymmword)\s+ptr\s+)?"
+_MEMORY = rf"{_SIZE}(?:[c-gs]s\s*:\s*)?\[\s*{_SUM}\s*\]"
+_OPERAND = re.compile(rf"\s*(?:{_MEMORY}|{_SUM}|st\([0-7]\))\s*", re.I)
+_VALUE = re.compile(rf"\s*{_SUM}\s*", re.I)
 _STRINGS = re.compile(rf"{_STRING}(?:\s*,\s*{_STRING})*")
+# Commas that are not a 'character'.
+_COMMA = re.compile(r",(?!'(?:,|\s*$))")
 _DATA = (".byte", ".word", ".long", ".quad")
 _TEXT = (".ascii", ".asciz")
 _LIMITED = {".zero": MAX_ZERO, ".align": MAX_ALIGN}
@@ -97,39 +109,47 @@ def _operation(number: int, shown: str, rest: str) -> tuple[str, str, tuple[str,
     if match is None:
         raise AssemblyError(number, shown, "not an instruction, a label, `name = number` or a data directive")
     name, operands = match[1].lower(), (match[2] or "").strip()
-    reason = _directive_fault(name, operands) if name[0] == "." else _operands_fault(operands)
+    reason = _directive_fault(name, operands) if name[0] == "." else _instruction_fault(name, operands)
     if reason:
         raise AssemblyError(number, shown, reason)
     return name, operands, ()
 
 
-def _operands_fault(operands: str) -> str:
-    if not _OPERANDS.fullmatch(operands):
-        return "operands may use letters, digits, 'c' and , + - * [ ] : { }"
+def _instruction_fault(name: str, operands: str) -> str:
+    if name in PREFIXES:
+        inner = _OPERATION.fullmatch(operands)
+        if inner is None or inner[1].lower() in PREFIXES:
+            return f"write the instruction behind {name}, on the same line"
+        name, operands = inner[1].lower(), (inner[2] or "").strip()
+    return _operands_fault(operands, _OPERAND) if name in KNOWN else "no such instruction"
+
+
+def _operands_fault(operands: str, form: re.Pattern[str]) -> str:
+    for operand in _COMMA.split(operands) if operands else ():
+        if not form.fullmatch(operand):
+            return f"operand `{operand.strip()}`: write a register, number, 'c', name, sum of these, or size ptr [sum]"
     if any(number(text) >> 64 for text in _NUMBERS.findall(operands)):
         return "a number of more than 64 bits"
-    if operands.count("[") != operands.count("]") or operands.endswith((",", "+", "-", "*")):
-        return "the operands end too early"
     return ""
 
 
 def _directive_fault(name: str, operands: str) -> str:
     if name in _DATA:
-        return _operands_fault(operands) if operands else "what value?"
+        return _operands_fault(operands, _VALUE) if operands else "what value?"
     if name in _TEXT:
         return "" if _STRINGS.fullmatch(operands) else 'write a text in double quotes, like "abc"'
     if name in _LIMITED:
-        most = _LIMITED[name]
-        return (
-            "" if _NUMBER.fullmatch(operands) and _in_limit(operands, most) else f"write a number from 1 to {most:#x}"
-        )
+        return _limited_fault(name, operands)
     allowed = " ".join((*_DATA, *_TEXT, *_LIMITED))
     return f"this directive is not offered; there are {allowed}"
 
 
-def _in_limit(name: str, text: str, most: int) -> bool:
-    value = number(text)
-    return 1 <= value <= most and (name != ".align" or value.bit_count() == 1)
+def _limited_fault(name: str, operands: str) -> str:
+    most = _LIMITED[name]
+    value = number(operands) if _NUMBER.fullmatch(operands) else 0
+    if name == ".align":
+        return "" if value <= most and value.bit_count() == 1 else f"write a power of two up to {most:#x}"
+    return "" if 1 <= value <= most else f"write a number from 1 to {most:#x}"
 
 
 def number(text: str) -> int:
@@ -139,5 +159,5 @@ def number(text: str) -> int:
 
 def plain_numbers(operands: str) -> list[int]:
     """The operands that are nothing but a number without a sign."""
-    parts = [part.strip() for part in operands.split(",")]
+    parts = [part.strip() for part in _COMMA.split(operands)]
     return [number(part) for part in parts if _NUMBER.fullmatch(part)]
