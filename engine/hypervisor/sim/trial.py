@@ -34,6 +34,7 @@ class Trial:
         self._lifted: set[Key] = set()
         self._settled: set[Key] = set()
         self._io: int | None = None
+        self._asked = Verdict.ALLOWED
         self._stop: Stop | None = None
         self._pieces: list[Piece] = []
 
@@ -49,7 +50,10 @@ class Trial:
         if self._stop is None:
             self._attempt()
         assert self._stop is not None
-        return self._open(Access.READ) or self._stop.event or self._open(Access.WRITE)
+        found = self._open(Access.READ) or self._stop.event or self._open(Access.WRITE)
+        if isinstance(found, Piece):
+            self._asked = self.verdict(found)
+        return found
 
     def verdict(self, piece: Piece) -> Verdict:
         return verdict(self._space, self._fill.vtl, piece.gpa, piece.access)
@@ -64,8 +68,7 @@ class Trial:
         if cause.access is Access.READ or any(piece.access is Access.READ for piece in self._pieces):
             # What it computes depends on memory, which may have changed since.
             self._stop = None
-        lift = isinstance(resolution, Complete) and data is None and self.verdict(cause) is Verdict.PROTECTION
-        if lift:
+        if isinstance(resolution, Complete) and data is None and self._asked is Verdict.PROTECTION:
             self._lifted.add(cause.key)
         elif cause.access is Access.WRITE:
             self._settled.add(cause.key)

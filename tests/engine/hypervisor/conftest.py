@@ -1,0 +1,37 @@
+"""Each hypervisor in turn, and a guest on it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.hypervisor.contract.errors import HypervisorMissing
+from engine.hypervisor.contract.protocols import Hypervisor
+from engine.hypervisor.sim.partition import SimHypervisor
+from tests.engine.hypervisor.guest import Guest
+
+
+@pytest.fixture(params=["sim", "kvm"])
+def hypervisor(request: pytest.FixtureRequest) -> Hypervisor:
+    """Real KVM is skipped, with the reason, where it is not there."""
+    if request.param == "sim":
+        return SimHypervisor()
+    system = pytest.importorskip("engine.hypervisor.kvm.system", exc_type=ImportError)
+    try:
+        return system.KvmHypervisor()
+    except HypervisorMissing as missing:
+        pytest.skip(f"NO KVM ON THIS HOST: {missing.reason}")
+
+
+@pytest.fixture
+def guest(hypervisor: Hypervisor) -> Iterator[Guest]:
+    made = Guest(hypervisor)
+    yield made
+    made.vm.close()
+
+
+@pytest.fixture
+def sim() -> Iterator[Guest]:
+    """A guest on the simulator, for what only it promises."""
+    made = Guest(SimHypervisor())
+    yield made
+    made.vm.close()
