@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.hypervisor.sim.scratch import Piece
-from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.space import READONLY, Space
 from engine.hypervisor.sim.stop import Event
 from engine.model.address import PAGE_SHIFT
 from engine.model.exits import AnyExit, InternalError, IoExit, MmioExit, ProtectionExit, ShutdownExit, VoidExit
@@ -34,7 +34,7 @@ def verdict(space: Space, vtl: int, gpa: int, access: Access) -> Verdict:
     slot = space.slot_at(gpa >> PAGE_SHIFT)
     if slot is None:
         return Verdict.VOID
-    if access is Access.WRITE and slot.readonly:
+    if access is Access.WRITE and slot.flags & READONLY:
         return Verdict.MMIO
     return Verdict.ALLOWED if space.permits(vtl, gpa >> PAGE_SHIFT, access) else Verdict.PROTECTION
 

@@ -11,7 +11,7 @@ import msgspec
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.scratch import Scratch
-from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.space import READONLY, Space
 from engine.hypervisor.sim.translate import Translator
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.memslot import Memslot
@@ -94,7 +94,7 @@ class Fill:
         offset = (slot.offset + gpa - slot.base) & ~_INSIDE
         if access is Access.READ:
             return offset, READ | self._cacheable(slot, gfn, offset)
-        if slot.readonly:
+        if slot.flags & READONLY:
             return None
         self._space.dirty.mark(slot, gfn)
         self._code.written(self._vcpu, offset >> PAGE_SHIFT)
@@ -106,6 +106,6 @@ class Fill:
         rights = self._space.mask(self.vtl, gfn) & (READ | WRITE | EXECUTE)
         if not self._code.may_fetch(self._vcpu, page):
             rights &= ~EXECUTE
-        if slot.readonly or self._space.dirty.unseen(slot, gfn) or not self._code.may_write(self._vcpu, page):
+        if slot.flags & READONLY or self._space.dirty.unseen(slot, gfn) or not self._code.may_write(self._vcpu, page):
             rights &= ~WRITE
         return rights

@@ -74,6 +74,7 @@ class SimVcpu:
     def resolve(self, exit: AnyExit, resolution: Resolution) -> None:
         if self._asked is None or self._queued is not None:
             return
+        self._refresh()
         cause = self._asked
         if isinstance(cause, Denied) and not isinstance(resolution, Retry):
             self._resolve_fetch(exit, resolution)
@@ -136,6 +137,17 @@ class SimVcpu:
 
     def _slice(self, count: int) -> None:
         """Execute up to `count` instructions; what ends it early is asked, queued, or deadly."""
+        self._refresh()
+        before = self._core.registers() if count == 1 else None
+        stop = self._core.start(count)
+        if count == 1 and stop.reason == "budget" and self._core.registers() == before:
+            self._step_apart()
+        ahead = stop.reason == "fault" and stop.executed == count and self.denied() is Access.EXECUTE
+        if not ahead:  # else the budget ended before the fetch that was refused
+            self._ended(stop)
+
+    def _refresh(self) -> None:
+        """Forget translations, of addresses and of code, that have become wrong since."""
         stale, flush = self._code.take(self.index)
         for page in stale:
             self._core.forget_code(page << PAGE_SHIFT, PAGE_SIZE)
@@ -143,11 +155,6 @@ class SimVcpu:
             self._generation = self._space.generation
             self._core.flush()
         self._fill.denied = None
-        before = self._core.registers() if count == 1 else None
-        stop = self._core.start(count)
-        if count == 1 and stop.reason == "budget" and self._core.registers() == before:
-            self._step_apart()
-        self._ended(stop)
 
     def _ended(self, stop: Stop) -> None:
         denied = self._fill.denied

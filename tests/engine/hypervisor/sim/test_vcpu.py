@@ -10,6 +10,7 @@ from engine.model.address import PAGE_SIZE, PageRange
 from engine.model.exits import AnyExit, HltExit, InternalError, Interrupted, IoExit, ProtectionExit, VoidExit
 from engine.model.layout import PAGE_DIRECTORIES, PML4, code_base
 from engine.model.memslot import Memslot
+from engine.model.registers import Registers
 from engine.model.resolution import Complete, Drop, Retry
 from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import MIB, Guest, facts
@@ -134,6 +135,27 @@ def test_a_block_may_end_right_before_a_page_that_must_not_be_fetched(sim: Guest
     sim.memory.write(code_base(0), b"\xf4")
     assert sim.drive() == []
     assert sim.vcpu.registers().rcx == 1
+
+
+def test_a_budget_may_end_right_before_a_fetch_that_is_denied(sim: Guest) -> None:
+    sim.fence(Rights.RW)
+    sim.load("nop\njmp rbx", rbx=PAGE)
+    assert isinstance(sim.vcpu.run(2), Interrupted)
+    assert sim.vcpu.registers().rip == PAGE
+    exit = sim.vcpu.run(1)
+    assert isinstance(exit, ProtectionExit)
+    assert sim.vcpu.instructions == 2
+
+
+def test_code_patched_while_its_fetch_waits_is_executed_as_patched(sim: Guest) -> None:
+    sim.load("inc rcx\nhlt", at=PAGE, rip=PAGE)
+    sim.drive()
+    sim.fence(Rights.RW)
+    sim.vcpu.set_registers(Registers(rip=PAGE))
+    exit = sim.vcpu.run()
+    sim.memory.write(PAGE, b"\x48\xff\xc9")
+    sim.vcpu.resolve(exit, Complete())
+    assert sim.vcpu.registers().rcx == (1 << 64) - 1
 
 
 def test_an_instruction_that_runs_into_a_fenced_page_exits_where_it_starts(sim: Guest) -> None:
