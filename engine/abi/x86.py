@@ -1,0 +1,29 @@
+"""x86-64 control-register, EFER and segment bits (SDM Vol. 3, 2.5, 2.2.1 and 3.4.5)."""
+
+CR0_PE = 1 << 0
+CR0_MP = 1 << 1
+CR0_ET = 1 << 4
+CR0_NE = 1 << 5
+CR0_WP = 1 << 16
+CR0_AM = 1 << 18
+CR0_PG = 1 << 31
+
+CR4_PAE = 1 << 5
+CR4_OSFXSR = 1 << 9
+CR4_OSXMMEXCPT = 1 << 10
+
+EFER_LME = 1 << 8
+EFER_LMA = 1 << 10
+EFER_NXE = 1 << 11
+
+SEGMENT_CODE = 0b1011
+"""Execute, read, accessed."""
+SEGMENT_DATA = 0b0011
+"""Read, write, accessed."""
+CODE_SELECTOR = 0x08
+DATA_SELECTOR = 0x10
+SEGMENT_LIMIT = 0xFFFF_FFFF
+
+RFLAGS_FIXED = 1 << 1
+RFLAGS_CF = 1 << 0
+RFLAGS_DF = 1 << 10

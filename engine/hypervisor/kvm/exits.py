@@ -1,0 +1,35 @@
+"""Exits that are no access: each KVM exit reason as the contract tells it."""
+
+from engine.abi.kvm import ExitReason
+from engine.hypervisor.kvm.origin import Origin
+from engine.hypervisor.kvm.run_page import RIP, RunPage
+from engine.model.exits import AnyExit, HltExit, InternalError, Interrupted, ShutdownExit
+
+
+def halted(page: RunPage, vcpu: int, vtl: int) -> HltExit:
+    return HltExit(vcpu=vcpu, vtl=vtl, rip=page.u64[RIP], raw="KVM_EXIT_HLT")
+
+
+def shut_down(page: RunPage, vcpu: int, vtl: int) -> ShutdownExit:
+    return ShutdownExit(vcpu=vcpu, vtl=vtl, rip=page.u64[RIP], raw="KVM_EXIT_SHUTDOWN")
+
+
+def interrupted(rip: int, vcpu: int, vtl: int) -> Interrupted:
+    return Interrupted(vcpu=vcpu, vtl=vtl, rip=rip, raw="KVM_RUN EINTR")
+
+
+def plain(page: RunPage, vcpu: int, vtl: int) -> AnyExit:
+    """The exit in `page`; one that this program does not know is an InternalError with its number."""
+    reason = page.u32[2]
+    known = _PLAIN.get(reason)
+    if known:
+        return known(page, vcpu, vtl)
+    rip, raw = page.u64[RIP], f"kvm_run.exit_reason {reason}"
+    return InternalError(vcpu=vcpu, vtl=vtl, rip=rip, raw=raw, facts={"exit_reason": reason})
+
+
+def internal_error(origin: Origin, raw: str, facts: dict[str, int], vcpu: int, vtl: int) -> InternalError:
+    return InternalError(vcpu=vcpu, vtl=vtl, rip=origin.rip, code=origin.code, raw=raw, facts=facts)
+
+
+_PLAIN = {int(ExitReason.HLT): halted, int(ExitReason.SHUTDOWN): shut_down}

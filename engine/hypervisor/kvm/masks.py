@@ -1,0 +1,46 @@
+"""What each VTL may do to each guest page: one byte a page, RWX where nothing was set."""
+
+import re
+
+from engine.model.address import PageRange
+from engine.model.layout import MAX_RAM
+from engine.model.rights import Rights
+
+PAGES = MAX_RAM >> 12
+"""Pages a mask can be put on: those a guest can address."""
+_RUN = re.compile(rb"([^\x0f])\1*", re.DOTALL)
+_ANY_RUN = re.compile(rb"(.)\1*", re.DOTALL)
+
+
+class MaskTable:
+    """Rights of one VTL by gfn."""
+
+    def __init__(self) -> None:
+        self._rights = bytearray(b"\x0f") * PAGES
+        self.touched = False
+        """Whether any mask was ever set: until then nobody need look."""
+
+    def get(self, gfn: int) -> Rights:
+        return Rights(self._rights[gfn]) if 0 <= gfn < PAGES else Rights.RWX
+
+    def put(self, pages: PageRange, rights: Rights) -> None:
+        self._rights[pages.first : pages.stop] = bytes([rights]) * pages.count
+        self.touched = True
+
+    def copy(self, pages: PageRange) -> bytes:
+        """The rights of `pages`, a byte each; pages beyond the table are RWX."""
+        found = bytes(self._rights[pages.first : pages.stop])
+        return found + b"\x0f" * (pages.count - len(found))
+
+    def paste(self, first: int, rights: bytes) -> None:
+        self._rights[first : first + len(rights)] = rights
+
+    def restricted(self) -> list[tuple[PageRange, Rights]]:
+        """Maximal runs that are not RWX, ascending."""
+        found = _RUN.finditer(self._rights)
+        return [(PageRange(m.start(), m.end() - m.start()), Rights(self._rights[m.start()])) for m in found]
+
+
+def runs(rights: bytes) -> list[tuple[int, int, Rights]]:
+    """(first index, count, rights) of each maximal run in a byte string of rights."""
+    return [(m.start(), m.end() - m.start(), Rights(rights[m.start()])) for m in _ANY_RUN.finditer(rights)]

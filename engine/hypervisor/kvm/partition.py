@@ -1,0 +1,164 @@
+"""A guest with all its VTLs on stock KVM: one KVM VM per VTL over the same RAM, slots in common, masks apart."""
+
+import ctypes
+import errno
+import os
+
+from engine.abi.kvm import Ioctl
+from engine.hypervisor.contract.capabilities import Capabilities
+from engine.hypervisor.contract.errors import HypervisorError, Unsupported
+from engine.hypervisor.kvm.masks import PAGES
+from engine.hypervisor.kvm.memory import SlotMemory
+from engine.hypervisor.kvm.probe import Behaviour
+from engine.hypervisor.kvm.slots import refused
+from engine.hypervisor.kvm.space import GuestSpace
+from engine.hypervisor.kvm.vcpu import KvmVcpu
+from engine.hypervisor.kvm.vtl import Vtl
+from engine.model.address import PAGE_SIZE, PageRange
+from engine.model.layout import MAX_RAM
+from engine.model.memslot import Memslot
+from engine.model.rights import Rights, is_valid_mask, rights_text
+
+_REGION = Ioctl.KVM_SET_USER_MEMORY_REGION.name
+
+
+class KvmVm:
+    """Vm of the contract. Every call is safe while vCPUs run; one lock orders them."""
+
+    def __init__(self, device: int, capabilities: Capabilities, behaviour: Behaviour, ram: int, vtls: int) -> None:
+        if ram <= 0 or ram % PAGE_SIZE or ram > MAX_RAM:
+            rule = f"a multiple of {PAGE_SIZE:#x} up to {MAX_RAM:#x}"
+            raise HypervisorError(errno.EINVAL, "create_vm", "ram", ram, rule)
+        if vtls < 1:
+            raise HypervisorError(errno.EINVAL, "create_vm", "vtls", vtls, "at least 1")
+        self._capabilities = capabilities
+        self._behaviour = behaviour
+        self._device = os.dup(device)
+        self._space = GuestSpace(self._device, ram, vtls)
+        self._vcpus: list[KvmVcpu] = []
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @property
+    def slots(self) -> dict[int, Memslot]:
+        with self._space.lock:
+            return dict(self._space.slots.by_id)
+
+    def set_memory_region(self, slot: Memslot) -> None:
+        """VTL 0's VM is changed first, then the next; when one refuses, those already changed are changed back."""
+        with self._space.lock:
+            old = self._space.slots.by_id.get(slot.slot)
+            about = refused(slot, self._space.slots, self._capabilities.max_slots)
+            self._check_region(slot)
+            self._fan_out(old, slot, about)
+            self._space.slots.put(slot)
+            self._space.dirty.slot_changed(old, slot if slot.size else None)
+            self._record(old, slot)
+
+    def set_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
+        self._check_mask(vtl, pages, rights)
+        with self._space.lock:
+            space = self._space.vtls[vtl]
+            before = space.masks.copy(pages)
+            space.masks.put(pages, rights)
+            try:
+                self._protect(space, pages)
+            except HypervisorError:
+                space.masks.paste(pages.first, before)
+                self._protect(space, pages)
+                raise
+            self._space.changes.mask_changed(vtl, pages.first, before)
+
+    def mask(self, vtl: int, gfn: int) -> Rights:
+        with self._space.lock:
+            return self._vtl(vtl, "mask").masks.get(gfn)
+
+    def masks(self, vtl: int) -> list[tuple[PageRange, Rights]]:
+        with self._space.lock:
+            return self._vtl(vtl, "masks").masks.restricted()
+
+    def get_dirty_log(self, slot: int) -> bytes:
+        with self._space.lock:
+            present = self._space.slots.by_id.get(slot)
+            size = (present.pages.count + 63) // 64 * 8 if present else 8
+            bitmap = ctypes.create_string_buffer(size)
+            bits = 0
+            for vtl in self._space.vtls:
+                vtl.vm.get_dirty_log(slot, bitmap)
+                bits |= int.from_bytes(bitmap, "little")
+            return (bits | self._space.dirty.take(slot)).to_bytes(size, "little")
+
+    def memory(self, vtl: int = 0) -> SlotMemory:
+        self._vtl(vtl, "memory")
+        return self._space.memory
+
+    def ram(self) -> memoryview:
+        return self._space.ram.view.toreadonly()
+
+    def create_vcpu(self, index: int, cr3: int) -> KvmVcpu:
+        vcpu = KvmVcpu(self._space, self._behaviour, index, cr3)
+        self._vcpus.append(vcpu)
+        return vcpu
+
+    def close(self) -> None:
+        """No vCPU may be running. Closing twice is harmless."""
+        if self._device < 0:
+            return
+        for vcpu in self._vcpus:
+            vcpu.close()
+        self._space.close()
+        os.close(self._device)
+        self._device = -1
+
+    def _fan_out(self, old: Memslot | None, new: Memslot, about: tuple[str, object, str]) -> None:
+        done: list[Vtl] = []
+        back = old or Memslot(new.slot, new.base, 0, new.offset)
+        try:
+            for vtl in self._space.vtls:
+                vtl.change(old, new, about)
+                done.append(vtl)
+        except BaseException:
+            for vtl in reversed(done):
+                vtl.change(new if new.size else None, back, about)
+            raise
+
+    def _record(self, old: Memslot | None, new: Memslot) -> None:
+        moved = old is not None and old.base != new.base
+        if old and (moved or not new.size):
+            self._space.changes.slot_absent(old)
+        if new.size and (moved or not old):
+            self._space.changes.slot_present(new)
+
+    def _protect(self, space: Vtl, pages: PageRange) -> None:
+        for slot in self._space.slots.by_id.values():
+            inside = slot.pages.intersection(pages)
+            if inside.count:
+                space.protect(slot, inside)
+
+    def _vtl(self, vtl: int, call: str) -> Vtl:
+        if not 0 <= vtl < len(self._space.vtls):
+            raise HypervisorError(errno.EINVAL, call, "vtl", vtl, f"this vm has VTLs 0 to {len(self._space.vtls) - 1}")
+        return self._space.vtls[vtl]
+
+    def _check_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
+        self._vtl(vtl, "set_mask")
+        if vtl == len(self._space.vtls) - 1:
+            raise HypervisorError(errno.EINVAL, "set_mask", "vtl", vtl, "no higher VTL to restrict the highest")
+        if pages.first < 0 or pages.count < 0 or pages.stop > PAGES:
+            raise HypervisorError(errno.EINVAL, "set_mask", "pages", str(pages), f"within {MAX_RAM:#x} bytes")
+        if not is_valid_mask(rights):
+            raise HypervisorError(errno.EINVAL, "set_mask", "rights", rights_text(rights), "not a mask TLFS allows")
+        if not self._capabilities.enforces(rights):
+            raise Unsupported(f"mask {rights_text(rights)}", self._capabilities.mask_reason)
+
+    def _check_region(self, slot: Memslot) -> None:
+        """What the kernel cannot see: fields beyond its integers, and backing outside RAM."""
+        for name, limit in (("slot", 1 << 32), ("flags", 1 << 32), ("base", 1 << 64), ("size", 1 << 64)):
+            value = getattr(slot, name)
+            if not 0 <= value < limit:
+                raise HypervisorError(errno.EINVAL, _REGION, name, value, f"0 to {limit - 1:#x}")
+        if slot.size and (slot.offset % PAGE_SIZE or not 0 <= slot.offset <= self._space.ram.size - slot.size):
+            rule = f"backing must be page aligned and end within RAM ({self._space.ram.size:#x} bytes)"
+            raise HypervisorError(errno.EINVAL, _REGION, "offset", slot.offset, rule)

@@ -1,0 +1,63 @@
+"""The page a vCPU shares with the kernel, struct kvm_run (api.rst 5), as typed views made once."""
+
+import mmap
+import struct
+
+from engine.abi import kvm
+from engine.model.registers import Registers
+
+_REGISTERS = struct.Struct("<18Q")
+_INTERNAL = struct.Struct("<II")
+_FAULT = struct.Struct("<3Q")
+RIP = kvm.RUN_SYNC_REGS // 8 + 16
+"""Index of rip in `u64`: kvm_run.s.regs.regs.rip."""
+
+
+class RunPage:
+    """`u8`, `u32`, `u64` index the same bytes; the run loop reads them without building objects."""
+
+    def __init__(self, fd: int, size: int) -> None:
+        self._map = mmap.mmap(fd, size, mmap.MAP_SHARED)
+        self.u8 = memoryview(self._map)
+        self.u32 = self.u8.cast("I")
+        self.u64 = self.u8.cast("Q")
+        # With this set, every KVM_RUN leaves the general registers here: no KVM_GET_REGS per exit (api.rst 5).
+        self.u64[kvm.RUN_VALID_REGS // 8] = kvm.SYNC_X86_REGS
+
+    @property
+    def immediate_exit(self) -> bool:
+        return bool(self.u8[kvm.RUN_IMMEDIATE_EXIT])
+
+    @immediate_exit.setter
+    def immediate_exit(self, value: bool) -> None:
+        self.u8[kvm.RUN_IMMEDIATE_EXIT] = value
+
+    def registers(self) -> Registers:
+        """As the last KVM_RUN left them; stale after a KVM_SET_REGS."""
+        return Registers(*_REGISTERS.unpack_from(self.u8, kvm.RUN_SYNC_REGS))
+
+    def put_io(self, data: bytes) -> None:
+        """The bytes an IN gets."""
+        at = self.u64[kvm.RUN_IO_DATA_OFFSET // 8]
+        self.u8[at : at + len(data)] = data
+
+    def put_mmio(self, data: bytes) -> None:
+        """The bytes a load gets."""
+        self.u8[kvm.RUN_MMIO_DATA : kvm.RUN_MMIO_DATA + len(data)] = data
+
+    def internal_facts(self) -> dict[str, int]:
+        """suberror and the data words of KVM_EXIT_INTERNAL_ERROR."""
+        suberror, count = _INTERNAL.unpack_from(self.u8, kvm.RUN_INTERNAL_SUBERROR)
+        first = kvm.RUN_INTERNAL_DATA // 8
+        words = self.u64[first : first + min(count, kvm.INTERNAL_DATA_WORDS)].tolist()
+        return {"suberror": suberror, **{f"data{n}": word for n, word in enumerate(words)}}
+
+    def memory_fault(self) -> tuple[int, int, int]:
+        """flags, gpa, size of KVM_EXIT_MEMORY_FAULT."""
+        flags, gpa, size = _FAULT.unpack_from(self.u8, kvm.RUN_MEMORY_FAULT_FLAGS)
+        return flags, gpa, size
+
+    def close(self) -> None:
+        for view in (self.u64, self.u32, self.u8):
+            view.release()
+        self._map.close()

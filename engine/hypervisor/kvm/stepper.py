@@ -1,0 +1,50 @@
+"""Completing an instruction of which nothing has happened: one single step in the highest VTL, whose view has no mask.
+
+A helper vCPU in that VTL's VM takes the state, executes the instruction where it stands, with the guest's own page
+tables, and gives the state back. What it writes is in that VM's dirty log, which is merged like every VTL's.
+"""
+
+from engine.abi.kvm import Cap, Ioctl
+from engine.hypervisor.kvm.ioctl import call
+from engine.hypervisor.kvm.vcpu_fd import VcpuFd
+from engine.hypervisor.kvm.vm_fd import VmFd
+
+
+class Stepper:
+    """`fd` is the helper, made at the first use. `answered`: its exit has been resolved, so the step ends next."""
+
+    def __init__(self, vm: VmFd, index: int) -> None:
+        self._vm, self._index = vm, index
+        self.fd: VcpuFd | None = None
+        self.answered = False
+
+    def begin(self, source: VcpuFd) -> VcpuFd:
+        """The helper, ready to execute `source`'s next instruction."""
+        if self.fd is None:
+            # Half way up the ids KVM has, out of the way of the ids people use.
+            ids = call(self._vm.kvm, Ioctl.KVM_CHECK_EXTENSION, int(Cap.MAX_VCPU_ID))
+            self.fd = VcpuFd(self._vm, ids // 2 + self._index)
+            self.fd.single_step()
+        self.fd.copy_state(source)
+        self.fd.page.immediate_exit = source.page.immediate_exit
+        self.answered = False
+        return self.fd
+
+    def end(self, target: VcpuFd) -> None:
+        """Hand the state back after the step."""
+        if self.fd is not None:
+            target.copy_state(self.fd)
+
+    def execute(self) -> None:
+        """Enter the helper until it exits, whether or not a kick is waiting."""
+        fd = self.fd
+        if fd is None:
+            return
+        waiting, fd.page.immediate_exit = fd.page.immediate_exit, False
+        while True:
+            try:
+                fd.enter()
+                break
+            except InterruptedError:
+                continue
+        fd.page.immediate_exit = waiting or fd.page.immediate_exit

@@ -1,0 +1,98 @@
+"""One KVM vCPU of one VM: its file descriptor, run page and register calls. Knows nothing of VTLs or masks."""
+
+import ctypes
+import os
+import struct
+
+from engine.abi import kvm
+from engine.abi.kvm import GuestDebug, Ioctl, Sregs
+from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.kvm.ioctl import call, runner
+from engine.hypervisor.kvm.long_mode import enter_long_mode
+from engine.hypervisor.kvm.run_page import RunPage
+from engine.hypervisor.kvm.vm_fd import VmFd
+from engine.model.registers import Registers
+
+_REGISTERS = struct.Struct("<18Q")
+
+
+class VcpuFd:
+    """`enter()` is KVM_RUN; what it left is in `page`."""
+
+    def __init__(self, vm: VmFd, id: int) -> None:
+        self.fd = vm.create_vcpu(id)
+        try:
+            self.page = RunPage(self.fd, call(vm.kvm, Ioctl.KVM_GET_VCPU_MMAP_SIZE))
+            self._set_supported_cpuid(vm.kvm)
+        except BaseException:
+            os.close(self.fd)
+            raise
+        self.enter = runner(self.fd)
+
+    def registers(self) -> Registers:
+        raw = bytearray(kvm.REGS_SIZE)
+        call(self.fd, Ioctl.KVM_GET_REGS, raw)
+        return Registers(*_REGISTERS.unpack(raw))
+
+    def set_registers(self, registers: Registers) -> None:
+        raw = _REGISTERS.pack(*(getattr(registers, name) for name in Registers.__struct_fields__))
+        call(self.fd, Ioctl.KVM_SET_REGS, bytearray(raw))
+
+    def sregs(self) -> Sregs:
+        sregs = Sregs()
+        call(self.fd, Ioctl.KVM_GET_SREGS, sregs)
+        return sregs
+
+    def set_sregs(self, sregs: Sregs) -> None:
+        call(self.fd, Ioctl.KVM_SET_SREGS, sregs)
+
+    def enter_long_mode(self, cr3: int) -> None:
+        """64-bit mode with page tables at `cr3`; with no-execute pages unless KVM refuses EFER.NXE."""
+        sregs = self.sregs()
+        enter_long_mode(sregs, cr3, no_execute=True)
+        try:
+            self.set_sregs(sregs)
+        except HypervisorError:
+            enter_long_mode(sregs, cr3, no_execute=False)
+            self.set_sregs(sregs)
+        self.set_registers(Registers())
+
+    def finish(self) -> bool:
+        """Let the kernel finish the pending operation without entering the guest (api.rst 5, immediate_exit).
+
+        False when the operation led to another exit, which is then in `page`.
+        """
+        before, self.page.immediate_exit = self.page.immediate_exit, True
+        try:
+            self.enter()
+        except InterruptedError:
+            return True
+        finally:
+            self.page.immediate_exit = before
+        return False
+
+    def single_step(self) -> None:
+        """From now on every instruction ends in KVM_EXIT_DEBUG."""
+        call(self.fd, Ioctl.KVM_SET_GUEST_DEBUG, GuestDebug(kvm.GUESTDBG_ENABLE | kvm.GUESTDBG_SINGLESTEP))
+
+    def copy_state(self, source: "VcpuFd") -> None:
+        """Take over `source`'s general, system and x87/SSE registers."""
+        fpu = bytearray(kvm.FPU_SIZE)
+        call(source.fd, Ioctl.KVM_GET_FPU, fpu)
+        call(self.fd, Ioctl.KVM_SET_FPU, fpu)
+        theirs, mine = source.sregs(), self.sregs()
+        if bytes(theirs) != bytes(mine):
+            self.set_sregs(theirs)
+        self.set_registers(source.registers())
+
+    def close(self) -> None:
+        self.page.close()
+        os.close(self.fd)
+
+    def _set_supported_cpuid(self, device: int) -> None:
+        # Without a CPUID that has long mode, KVM refuses EFER.LME (api.rst 4.46).
+        size = kvm.CPUID_HEADER_SIZE + kvm.CPUID_ENTRIES * kvm.CPUID_ENTRY_SIZE
+        table = (ctypes.c_char * size)()
+        struct.pack_into("<I", table, 0, kvm.CPUID_ENTRIES)
+        call(device, Ioctl.KVM_GET_SUPPORTED_CPUID, table)
+        call(self.fd, Ioctl.KVM_SET_CPUID2, table)

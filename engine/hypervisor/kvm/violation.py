@@ -1,0 +1,72 @@
+"""KVM's raw shapes of a denied access, read into Denied values."""
+
+import struct
+from collections.abc import Callable
+
+from engine.abi import kvm
+from engine.hypervisor.kvm import origin
+from engine.hypervisor.kvm.address_space import AddressSpace
+from engine.hypervisor.kvm.pending import Denied, Shape
+from engine.hypervisor.kvm.run_page import RunPage
+from engine.hypervisor.kvm.space import Verdict
+from engine.model.address import PAGE_SIZE
+from engine.model.registers import Registers
+from engine.model.rights import Access
+from engine.x86.decode import memory_operands
+
+_MMIO = struct.Struct("<Q8sIB")
+Judge = Callable[[Denied], Verdict]
+
+
+def mmio(page: RunPage, space: AddressSpace, entry: int) -> Denied:
+    """KVM_EXIT_MMIO: a load waiting for bytes, or a store that is over. `entry`: where some instruction begins."""
+    gpa, data, size, is_write = _MMIO.unpack_from(page.u8, kvm.RUN_MMIO_PHYS_ADDR)
+    after = page.registers()
+    if not is_write:
+        found = origin.at_rip(space, after.rip)
+        return Denied(Shape.LOAD, found, gpa, Access.READ, size, None, f"KVM_EXIT_MMIO read len {size}")
+    found = origin.of_store(space, entry, origin.Store(gpa, data[:size], after))
+    return Denied(Shape.STORE, found, gpa, Access.WRITE, size, data[:size], f"KVM_EXIT_MMIO write len {size}")
+
+
+class Failure:
+    """An EFAULT or emulation failure: nothing of the instruction at RIP has happened, and why must be found out."""
+
+    def __init__(self, page: RunPage, raw: str, facts: dict[str, int], data: tuple[Access, ...]) -> None:
+        self.raw, self.facts, self._data = raw, facts, data
+        self._registers = page.registers()
+
+    def denied(self, space: AddressSpace, judge: Judge) -> list[Denied] | None:
+        """The fences the instruction meets: its fetch, then its loads, then its stores. None: fetched from the void."""
+        fetched = [(fetch, judge(fetch)) for fetch in _fetches(space, self._registers, self.raw)]
+        if not fetched or any(verdict is Verdict.VOID for _, verdict in fetched):
+            return None
+        found = [fetch for fetch, verdict in fetched if verdict is Verdict.PROTECTION]
+        # When only data is at fault, `data` says which of it has not been asked for by an exit of its own.
+        kinds = (Access.READ, Access.WRITE) if found else self._data
+        wanted = _accesses(space, self._registers, self.raw, kinds)
+        return found + [access for access in wanted if judge(access) is Verdict.PROTECTION]
+
+
+def _fetches(space: AddressSpace, registers: Registers, raw: str) -> list[Denied]:
+    """The pages the instruction at RIP is fetched from: its own, and the next when it crosses over."""
+    found = origin.at_rip(space, registers.rip)
+    last = registers.rip + max(len(found.code), 1) - 1
+    addresses = [registers.rip]
+    if last // PAGE_SIZE != registers.rip // PAGE_SIZE:
+        addresses.append(last - last % PAGE_SIZE)
+    gpas = [gpa for gpa in map(space.gpa, addresses) if gpa is not None]
+    return [Denied(Shape.WHOLE, found, gpa, Access.EXECUTE, 0, None, raw) for gpa in gpas]
+
+
+def _accesses(space: AddressSpace, registers: Registers, raw: str, kinds: tuple[Access, ...]) -> list[Denied]:
+    """What the instruction at RIP would do to memory."""
+    found = origin.at_rip(space, registers.rip)
+    operands = memory_operands(found.code, registers.rip, registers)
+    return [
+        Denied(Shape.WHOLE, found, gpa, access, length, None, raw)
+        for access in kinds
+        for operand in operands
+        if access in operand.access
+        for gpa, length in space.pieces(operand.address, operand.size)
+    ]

@@ -1,0 +1,80 @@
+"""One VTL of a guest: a KVM VM and, for each memslot, this VTL's own mapping of it with this VTL's mask."""
+
+from engine.abi.kvm import UserspaceMemoryRegion
+from engine.hypervisor.kvm.masks import MaskTable, runs
+from engine.hypervisor.kvm.slots import About
+from engine.hypervisor.kvm.views import Ram, View
+from engine.hypervisor.kvm.vm_fd import VmFd
+from engine.model.address import PageRange
+from engine.model.memslot import Memslot
+
+
+class Vtl:
+    """`masks` is read here and owned by the vm; the highest VTL's stays empty. Guarded by the vm's lock."""
+
+    def __init__(self, device: int, ram: Ram) -> None:
+        self.vm = VmFd(device)
+        self.masks = MaskTable()
+        self._ram = ram
+        self._views: dict[int, View] = {}
+
+    def change(self, old: Memslot | None, new: Memslot, about: About) -> None:
+        """Bring slot `new.slot` from `old` to `new` (size 0: none); on an error it is as it was."""
+        if new.size == 0:
+            self._delete(old, new, about)
+        elif old is None:
+            self._add(new, about)
+        else:
+            self._alter(old, new, about)
+
+    def protect(self, slot: Memslot, pages: PageRange) -> None:
+        """Bring the mapping of `pages` of `slot` in line with the masks."""
+        rights = self.masks.copy(pages)
+        first = pages.first - slot.pages.first
+        self._views[slot.slot].protect_runs((first + at, count, right) for at, count, right in runs(rights))
+
+    def close(self) -> None:
+        self.vm.close()
+        for view in self._views.values():
+            view.close()
+        self._views.clear()
+
+    def _add(self, new: Memslot, about: About) -> None:
+        view = View(self._ram, new.offset, new.size)
+        try:
+            if self.masks.touched:
+                self._protect_all(view, self.masks.copy(new.pages))
+            self._region(new, view.address, about)
+        except BaseException:
+            view.close()
+            raise
+        self._views[new.slot] = view
+
+    def _delete(self, old: Memslot | None, new: Memslot, about: About) -> None:
+        self._region(new, self._views[new.slot].address if old else 0, about)
+        self._views.pop(new.slot).close()
+
+    def _alter(self, old: Memslot, new: Memslot, about: About) -> None:
+        view = self._views[old.slot]
+        address = view.address + new.offset - old.offset
+        if new.base == old.base or new.size != old.size or not self.masks.touched:
+            self._region(new, address, about)
+            return
+        before, after = self.masks.copy(old.pages), self.masks.copy(new.pages)
+        # Under running vCPUs the move is not one act with mprotect: keep both masks up while it happens, so that
+        # nothing denied gets through. What is denied too much in between is completed unseen.
+        self._protect_all(view, bytes(a & b for a, b in zip(before, after, strict=True)))
+        try:
+            self._region(new, address, about)
+        except BaseException:
+            self._protect_all(view, before)
+            raise
+        self._protect_all(view, after)
+
+    @staticmethod
+    def _protect_all(view: View, rights: bytes) -> None:
+        view.protect_runs(runs(rights))
+
+    def _region(self, slot: Memslot, address: int, about: About) -> None:
+        region = UserspaceMemoryRegion(slot.slot, slot.flags, slot.base, slot.size, address)
+        self.vm.set_user_memory_region(region, about)
