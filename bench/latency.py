@@ -55,7 +55,7 @@ def in_browser(server: Server) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def run_if_paused(page: Page) -> None:
-    page.wait_for_selector("body[data-phase=running], body[data-phase=paused]")
+    page.wait_for_selector("body[data-phase=running], body[data-phase=paused]", timeout=30_000)
     if page.locator("body").get_attribute("data-phase") == "paused":
         page.keyboard.press("Space")
 

@@ -49,9 +49,10 @@ def test_fence_deny_and_clear(screen: Screen) -> None:
 def test_what_this_host_cannot_enforce_is_refused_with_the_reason(screen: Screen) -> None:
     """Stock KVM cannot take X alone; the simulator can: whichever it is, the page must tell the truth."""
     screen.drag((0.02, MIDDLE), (0.98, MIDDLE))
-    button = screen.right("KX")
-    if button.is_disabled():
-        expect(screen.rights).to_contain_text(re.compile("cannot|only|not ", re.IGNORECASE))
+    button = screen.right("X")
+    if button.get_attribute("aria-disabled") == "true":
+        expect(screen.page.locator("#pop-reason")).to_contain_text(re.compile("execute|X "))
     else:
         button.click()
+        expect(screen.page.locator("#pop-what")).to_contain_text("no X")
         expect(screen.page.get_by_label("Refusals")).to_be_empty()
