@@ -42,11 +42,15 @@ class Instruction(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """A line of a listing: `length` bytes at `address`."""
+    """A line of a listing: the bytes `code` at `address`, and what they say."""
 
     address: int
-    length: int
+    code: bytes
     text: str
+
+    @property
+    def length(self) -> int:
+        return len(self.code)
 
 
 @lru_cache(maxsize=4096)
@@ -95,8 +99,8 @@ def listing(code: bytes, base: int) -> list[Listed]:
 def _line(code: bytes, address: int) -> Listed:
     found = decode(code, address)
     if found is None:
-        return Listed(address, 1, f".byte {code[0]:#04x}")
-    return Listed(address, found.length, found.text)
+        return Listed(address, code[:1], f".byte {code[0]:#04x}")
+    return Listed(address, found.code, found.text)
 
 
 def _raw(code: bytes, rip: int) -> iced.Instruction | None:

@@ -4,6 +4,7 @@ Request: length of text and base (`<IQ`), then the text in ASCII. Answer: keysto
 of the code (`<II`), then the code.
 """
 
+import signal
 import struct
 import sys
 from typing import Any, BinaryIO
@@ -12,6 +13,8 @@ import keystone
 
 REQUEST = struct.Struct("<IQ")
 ANSWER = struct.Struct("<II")
+_LONGEST = 30
+"""Seconds that one text may take, far above what the parent waits."""
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -24,11 +27,15 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _assemble(text: bytes, base: int) -> tuple[int, bytes]:
+    # Its default action ends this process, should whoever asked be gone and keystone never return.
+    signal.alarm(_LONGEST)
     engine: Any = keystone.Ks(keystone.KS_ARCH_X86, keystone.KS_MODE_64)
     try:
         code, _ = engine.asm(text, base, as_bytes=True)
     except keystone.KsError as error:
         return error.args[0], b""
+    finally:
+        signal.alarm(0)
     return 0, bytes(code or b"")
 
 
