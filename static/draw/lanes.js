@@ -1,0 +1,176 @@
+// The timeline: a lane per vCPU with its states and exits, then slot changes, mask changes and dirty harvests.
+
+import { ticks, tickText, toPixel } from "../base/scale.js";
+import { firstFrom } from "../model/history.js";
+import { styleOf } from "./kinds.js";
+
+/** @typedef {import("../base/scale.js").Scale} Scale */
+/** @typedef {import("../model/guest.js").Guest} Guest */
+/** @typedef {import("../model/history.js").Stay} Stay */
+/** @typedef {import("../model/types").ExitRecord} ExitRecord */
+/** @typedef {import("./palette.js").Palette} Palette */
+/** @typedef {{context: CanvasRenderingContext2D, scale: Scale, palette: Palette}} Lane */
+/** @typedef {{vcpus: number, laneHeight: number, axis: number}} Rows */
+
+/**
+ * Where lanes lie in `height` pixels: vCPUs first, then three more, the axis below.
+ * @param {number} vcpus
+ * @param {number} height
+ * @param {number} font
+ * @returns {Rows}
+ */
+export function rowsFor(vcpus, height, font) {
+  const axis = font + 8;
+  return { vcpus, laneHeight: Math.max(8, (height - axis) / (vcpus + 3)), axis };
+}
+
+/**
+ * @param {Lane} lane
+ * @param {Guest} guest
+ * @param {Rows} rows
+ * @param {ExitRecord | null} chosen
+ */
+export function drawLanes(lane, guest, rows, chosen) {
+  const { history, info } = guest;
+  for (let vcpu = 0; vcpu < rows.vcpus; vcpu++) {
+    const [top, height] = begin(lane, rows, vcpu, `vCPU ${vcpu}`);
+    drawStays(lane, history.stays[vcpu] ?? [], top, height, history.time);
+  }
+  drawExits(lane, history.records, rows);
+  drawMarks(lane, rows, rows.vcpus, "slots", history.slotMarks, "--slot");
+  drawMarks(lane, rows, rows.vcpus + 1, "masks", history.maskMarks, "--mask");
+  drawDirty(lane, rows, history.dirty);
+  drawAxis(lane, rows, info?.clock ?? "host ns");
+  if (chosen) drawChosen(lane, chosen, rows);
+}
+
+/**
+ * The lane's background and name; its top and height.
+ * @param {Lane} lane
+ * @param {Rows} rows
+ * @param {number} index
+ * @param {string} name
+ * @returns {[number, number]}
+ */
+function begin({ context, scale, palette }, rows, index, name) {
+  const [top, height] = [index * rows.laneHeight + 1.5, rows.laneHeight - 3];
+  context.fillStyle = palette.css("--lane");
+  context.fillRect(scale.left, top, scale.width, height);
+  context.fillStyle = palette.css("--dim");
+  context.font = `${palette.font}px ${palette.css("--ui")}`;
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  context.fillText(name, 0, top + height / 2);
+  return [top, height];
+}
+
+/**
+ * @param {Lane} lane
+ * @param {Stay[]} stays
+ * @param {number} top
+ * @param {number} height
+ * @param {number} now
+ */
+function drawStays({ context, scale, palette }, stays, top, height, now) {
+  stays.forEach((stay, i) => {
+    const from = Math.max(scale.left, toPixel(scale, stay.time));
+    const to = Math.min(scale.left + scale.width, toPixel(scale, stays[i + 1]?.time ?? now));
+    if (to <= from) return;
+    context.fillStyle = palette.css(stay.state === "running" ? `--vtl${stay.vtl}-lane` : `--state-${stay.state}`);
+    context.fillRect(from, top, to - from, height);
+    const label = stay.state === "running" ? `VTL${stay.vtl}` : stay.state;
+    if (to - from < label.length * palette.font * 0.7 || height < palette.font) return;
+    context.fillStyle = palette.css("--lane-ink");
+    context.fillText(label, from + 4, top + height / 2);
+  });
+}
+
+/**
+ * At most one tick a pixel, lane and kind; each kind has its own band of the lane, so colour is not needed to tell.
+ * @param {Lane} lane
+ * @param {ExitRecord[]} records
+ * @param {Rows} rows
+ */
+function drawExits({ context, scale, palette }, records, rows) {
+  const drawn = new Set();
+  for (let i = firstFrom(records, scale.from); i < records.length && records[i].time <= scale.to; i++) {
+    const { time, vcpu, kind } = records[i];
+    const x = Math.floor(toPixel(scale, time));
+    const style = styleOf(kind);
+    const key = (x * 16 + vcpu) * 16 + style.order;
+    if (vcpu >= rows.vcpus || drawn.has(key)) continue;
+    drawn.add(key);
+    const [top, height] = [vcpu * rows.laneHeight + 1.5, rows.laneHeight - 3];
+    context.fillStyle = palette.css(style.colour);
+    context.fillRect(x, top + height * style.from, 1.5, height * (style.to - style.from));
+  }
+}
+
+/**
+ * @param {Lane} lane
+ * @param {Rows} rows
+ * @param {number} index
+ * @param {string} name
+ * @param {{time: number}[]} marks
+ * @param {string} colour
+ */
+function drawMarks(lane, rows, index, name, marks, colour) {
+  const [top, height] = begin(lane, rows, index, name);
+  const { context, scale, palette } = lane;
+  context.fillStyle = palette.css(colour);
+  let last = -1;
+  for (let i = firstFrom(marks, scale.from); i < marks.length && marks[i].time <= scale.to; i++) {
+    const x = Math.floor(toPixel(scale, marks[i].time));
+    if (x !== last) context.fillRect(x, top, 2, height);
+    last = x;
+  }
+}
+
+/**
+ * Bars, logarithmic: one page is a stub, a million fill the lane.
+ * @param {Lane} lane
+ * @param {Rows} rows
+ * @param {{time: number, pages: number}[]} dirty
+ */
+function drawDirty(lane, rows, dirty) {
+  const [top, height] = begin(lane, rows, rows.vcpus + 2, "dirty log");
+  const { context, scale, palette } = lane;
+  context.fillStyle = palette.css("--heat-mid");
+  for (let i = firstFrom(dirty, scale.from); i < dirty.length && dirty[i].time <= scale.to; i++) {
+    const bar = height * Math.min(1, 0.15 + 0.85 * (Math.log10(dirty[i].pages) / 6));
+    context.fillRect(Math.floor(toPixel(scale, dirty[i].time)), top + height - bar, 2, bar);
+  }
+}
+
+/**
+ * @param {Lane} lane
+ * @param {Rows} rows
+ * @param {string} clock
+ */
+function drawAxis({ context, scale, palette }, rows, clock) {
+  const top = (rows.vcpus + 3) * rows.laneHeight;
+  context.fillStyle = palette.css("--dim");
+  context.textBaseline = "top";
+  for (const tick of ticks(scale.from, scale.to, scale.width / (palette.font * 9))) {
+    const x = toPixel(scale, tick);
+    context.fillRect(x, top, 1, 3);
+    context.textAlign = x > scale.left + scale.width - 24 ? "right" : x < scale.left + 24 ? "left" : "center";
+    context.fillText(tickText(tick, scale.to - scale.from, clock), x, top + 5);
+  }
+}
+
+/**
+ * @param {Lane} lane
+ * @param {ExitRecord} chosen
+ * @param {Rows} rows
+ */
+function drawChosen({ context, scale, palette }, chosen, rows) {
+  const x = Math.round(toPixel(scale, chosen.time));
+  if (x < scale.left || x > scale.left + scale.width) return;
+  context.fillStyle = palette.css("--ink");
+  context.fillRect(x, 0, 1, (rows.vcpus + 3) * rows.laneHeight);
+  context.beginPath();
+  const top = chosen.vcpu * rows.laneHeight;
+  for (const [dx, dy] of [[-4, 0], [5, 0], [0.5, 6]]) context.lineTo(x + dx, top + dy);
+  context.fill();
+}

@@ -1,0 +1,105 @@
+// An exit in words: a line for the stream, why it happened, and what was done about it.
+
+import { grouped, hex } from "../base/numbers.js";
+import { missingText, rightsText } from "../base/rights.js";
+
+/** @typedef {import("./types").ExitRecord} ExitRecord */
+
+const VERB = { read: "read", write: "write", execute: "fetch" };
+/** @type {Record<string, string>} */
+const PAST = { read: "loaded", write: "stored", execute: "fetched" };
+
+/** @param {ExitRecord} record */
+function verb(record) {
+  return VERB[/** @type {"read"} */ (record.access ?? "read")] ?? String(record.access);
+}
+
+/**
+ * What the stream shows after time and vCPU: what was tried, on what, and a remark.
+ * @param {ExitRecord} record
+ * @returns {{act: string, on: string, remark: string}}
+ */
+export function line(record) {
+  const gpa = record.gpa === null ? "" : hex(record.gpa);
+  switch (record.kind) {
+    case "protection": return { act: verb(record), on: gpa, remark: `denied VTL${record.vtl}${record.mask === null ? "" : " " + rightsText(record.mask)}` };
+    case "void": return { act: verb(record), on: gpa, remark: "no slot" };
+    case "mmio": return { act: verb(record), on: gpa, remark: "read-only slot" };
+    case "io": return portLine(record);
+    default: return { act: record.kind.replace("_", " "), on: "", remark: record.text };
+  }
+}
+
+/** @param {ExitRecord} record */
+function portLine({ port, data }) {
+  const on = port === null ? "" : hex(port);
+  return data === null ? { act: "in", on, remark: "" } : { act: "out", on, remark: `← ${valueOf(data)}` };
+}
+
+/**
+ * The number that little-endian bytes hold, from their hex text.
+ * @param {string} data
+ */
+export function valueOf(data) {
+  const bytes = data.match(/../g) ?? [];
+  return bytes.length ? hex("0x" + bytes.reverse().join("")) : "nothing";
+}
+
+/**
+ * Why it happened, in one or two sentences.
+ * @param {ExitRecord} record
+ */
+export function why(record) {
+  switch (record.kind) {
+    case "protection": return `${who(record)} ${tried(record)}. ${masked(record)}`;
+    case "void": return `${who(record)} ${tried(record)}. No memslot held that page at that moment.`;
+    case "mmio": return `${who(record)} ${tried(record)}. Its slot is read-only, so the store came out as device memory.`;
+    case "io": return `${who(record)} ${record.data === null ? "read from" : `wrote ${valueOf(record.data)} to`} I/O port ${hex(record.port ?? 0)}.`;
+    case "hypercall": return `${who(record)} called the hypervisor through the hypercall page.`;
+    case "hlt": return `${who(record)} executed HLT and waits.`;
+    case "shutdown": return `${who(record)} took a triple fault: it cannot go on.`;
+    case "internal_error": return `${who(record)} met something that the hypervisor cannot carry out.`;
+    default: return `${who(record)} left the guest.`;
+  }
+}
+
+/** @param {ExitRecord} record */
+function who({ vcpu, vtl }) {
+  return `vCPU ${vcpu}, in VTL${vtl},`;
+}
+
+/** @param {ExitRecord} record */
+function tried(record) {
+  const what = PAST[record.access ?? ""] ?? "touched";
+  if (record.access === "execute") return `${what} an instruction from ${hex(record.gpa ?? 0)}`;
+  const size = record.size === 1 ? "1 byte" : `${record.size ?? "some"} bytes`;
+  return `${what} ${size} ${record.access === "write" ? "to" : "from"} ${hex(record.gpa ?? 0)}`;
+}
+
+/** @param {ExitRecord} record */
+function masked({ mask, vtl }) {
+  if (mask === null) return "The page's mask denied it.";
+  return `The page's mask for VTL${vtl} is ${rightsText(mask)}: ${missingText(mask)}.`;
+}
+
+/**
+ * What the VMM did about it.
+ * @param {ExitRecord} record
+ */
+export function answered(record) {
+  switch (record.answer) {
+    case "complete": return record.kind === "protection" ? "Completed: the access was carried out once, as if the fence were lifted." : "Completed by the VMM.";
+    case "retry": return "Retried: the page has its rights back, and the instruction ran again from its start.";
+    case "drop": return record.access === "write" ? "Dropped: the store did not happen." : record.access === "execute" ? "Dropped: the instruction was skipped." : "Dropped: the load got all ones.";
+    default: return record.kind === "hlt" ? "The vCPU stays halted." : "Not answered: the vCPU is out of the guest for good.";
+  }
+}
+
+/**
+ * Time of an exit as the stream shows it.
+ * @param {number} time
+ * @param {boolean} host
+ */
+export function stamp(time, host) {
+  return host ? (time / 1e9).toFixed(4) : grouped(time);
+}
