@@ -66,7 +66,7 @@ def session(name: str, asm: str, fenced: bool, seconds: float = 0.5, repeat: int
             "ram": "4MiB",
             "slots": [{"slot": 0, "base": 0, "size": "4MiB", "flags": ["log"]}],
             "vcpus": [{"asm": asm}],
-            "masks": [{"vtl": 0, "base": 0x200000, "pages": 4, "mask": "R"}] if fenced else [],
+            "masks": [{"vtl": 0, "base": 0x200000, "pages": 4, "mask": "RX"}] if fenced else [],
         }
     )
     live = Session(check_scenario(text), Host(hypervisor("kvm"), ""))

@@ -31,7 +31,7 @@ def running(choice: HypervisorChoice, asm: str, fenced: bool = False) -> tuple[V
             {"slot": 1, "base": "0x200000", "size": "2MiB", "flags": ["log"]},
         ],
         "vcpus": [{"asm": asm}],
-        "masks": [{"vtl": 0, "base": "0x200000", "pages": 4, "mask": "R"}] if fenced else [],
+        "masks": [{"vtl": 0, "base": "0x200000", "pages": 4, "mask": "RX"}] if fenced else [],
     }
     machine = build(hypervisor(choice), check_scenario(text), _forget)
     return machine.vm, machine.vcpus[0]
