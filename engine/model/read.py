@@ -1,0 +1,104 @@
+"""From plain values to a Scenario, noting every problem on the way. Rules between fields are in check.py."""
+
+from engine.model.address import PAGE_SIZE
+from engine.model.layout import MAX_VCPUS, SYSTEM_SIZE
+from engine.model.node import Node, mapping
+from engine.model.read_parts import POLICIES, read_pages, read_slot
+from engine.model.read_script import read_script
+from engine.model.scenario import SCENARIO_VERSION, Limits, MaskSpec, Scenario, VcpuSpec
+
+HYPERVISORS = ("auto", "kvm", "sim")
+MOST_SLOTS = 512
+MOST_MASKS = 4096
+MOST_ASM = 16 << 10
+_FIELDS = (
+    "version", "name", "about", "ram", "hypervisor", "seed", "slots", "vcpus", "masks", "on_protection", "script",
+    "limits",
+)  # fmt: skip
+
+
+def read_scenario(node: Node, max_ram: int) -> Scenario:
+    """`node` collects the problems; with any, the result means nothing."""
+    found = node.fields(*_FIELDS, required=("name", "ram", "slots", "vcpus"))
+    ram = found["ram"].size(2 * SYSTEM_SIZE, max_ram, PAGE_SIZE) if "ram" in found else max_ram
+    if "version" in found:
+        found["version"].number(SCENARIO_VERSION, SCENARIO_VERSION)
+    return Scenario(
+        name=_name(found),
+        about=found["about"].text(2000, lines=True) if "about" in found else "",
+        ram=ram,
+        hypervisor=found["hypervisor"].choice(*HYPERVISORS) if "hypervisor" in found else "auto",
+        seed=found["seed"].number(0, (1 << 63) - 1) if "seed" in found else 1,
+        slots=tuple(read_slot(item) for item in _items(found, "slots", MOST_SLOTS)),
+        vcpus=tuple(_vcpu(item) for item in _items(found, "vcpus", MAX_VCPUS)),
+        masks=tuple(_mask(item, ram) for item in _items(found, "masks", MOST_MASKS)),
+        on_protection=found["on_protection"].choice(*POLICIES) if "on_protection" in found else "complete",
+        script=read_script(found["script"], ram) if "script" in found else (),
+        limits=_limits(found["limits"]) if "limits" in found else Limits(),
+    )
+
+
+def _items(found: dict[str, Node], name: str, most: int) -> list[Node]:
+    return found[name].items(most) if name in found else []
+
+
+def _name(found: dict[str, Node]) -> str:
+    if "name" not in found:
+        return ""
+    name = found["name"].text(120)
+    if isinstance(found["name"].value, str) and not found["name"].value.strip():
+        found["name"].wrong("must not be empty")
+    return name
+
+
+def _mask(node: Node, ram: int) -> MaskSpec:
+    base, pages, rights, vtl = read_pages(node, ram)
+    return MaskSpec(base=base, pages=pages, rights=rights, vtl=vtl)
+
+
+def _vcpu(node: Node) -> VcpuSpec:
+    found = node.fields("guest", "params", "asm", "vtl")
+    if found and ("guest" in found) == ("asm" in found):
+        node.wrong("must have either guest or asm")
+    if "asm" in found and "params" in found:
+        found["params"].wrong("goes with guest, not with asm")
+    return VcpuSpec(
+        guest=found["guest"].text(40) if "guest" in found else None,
+        params=_params(found["params"]) if "params" in found else {},
+        asm=_asm(found["asm"]) if "asm" in found else None,
+        vtl=found["vtl"].number(0, 1) if "vtl" in found else 0,
+    )
+
+
+def _params(node: Node) -> dict[str, int]:
+    values = mapping(node.value)
+    if values is None:
+        node.wrong("must be a mapping of names to numbers")
+        return {}
+    found: dict[str, int] = {}
+    for key, value in values.items():
+        field = Node(value, f"{node.path}.{key}", node.problems)
+        if not isinstance(key, str) or len(key) > 40:
+            field.wrong("names of parameters are short texts")
+        else:
+            found[key] = field.size()
+    return found
+
+
+def _asm(node: Node) -> str:
+    text = node.text(MOST_ASM, lines=True)
+    if not text.isascii():
+        node.wrong("must be ASCII")
+    elif isinstance(node.value, str) and not node.value.strip():
+        node.wrong("must not be empty")
+    return text
+
+
+def _limits(node: Node) -> Limits:
+    found = node.fields("exits", "instructions", "seconds")
+    given = {name: field for name, field in found.items() if field.value is not None}
+    return Limits(
+        exits=given["exits"].number(1, 1 << 53) if "exits" in given else None,
+        instructions=given["instructions"].number(1, 1 << 53) if "instructions" in given else None,
+        seconds=given["seconds"].number(0.001, 1e6, whole=False) if "seconds" in given else None,
+    )
