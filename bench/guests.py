@@ -23,7 +23,7 @@ def hypervisor(choice: HypervisorChoice) -> Hypervisor:
 
 def running(choice: HypervisorChoice, asm: str, fenced: bool = False) -> tuple[Vm, Vcpu]:
     """One vCPU in its first instruction; `fenced` takes W from the pages at 2 MiB."""
-    text = {
+    text: dict[str, object] = {
         "name": "bench",
         "ram": "4MiB",
         "slots": [

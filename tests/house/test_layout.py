@@ -47,11 +47,11 @@ def mirrored_tests() -> list[Path]:
 def places_tested_by(test: Path) -> list[Path]:
     """tests/a/b/test_c.py stands for a/b/c.py, for the folder a/b/c, or, with more words, for the longest c that is.
 
-    A file right in tests/engine or tests/app may look at all of it.
+    A file in a folder that has folders may look across them.
     """
     folder, words = Path(*test.parts[1:-1]), test.stem.removeprefix("test_").split("_")
     names = ["_".join(words[:length]) for length in range(len(words), 0, -1)]
-    whole = [folder] if len(folder.parts) == 1 else []
+    whole = [folder] if any((ROOT / folder).glob("*/__init__.py")) else []
     return [folder / f"{name}.py" for name in names] + [folder / name for name in names] + whole
 
 
