@@ -52,7 +52,7 @@ def of_store(space: AddressSpace, entry: int, store: Store) -> Origin:
         return stores(space, found, store)
 
     here = decode(space.read(rip, MAX_LENGTH), rip)
-    if here and here.is_string_instruction and fits(here):
+    if here and _repeats(here) and fits(here):
         return at_rip(space, rip)
     return _before(space, entry, rip, fits) or _call(space, store) or Origin(rip, b"")
 
@@ -64,7 +64,7 @@ def of_out(space: AddressSpace, entry: int, rip: int, size: int) -> Origin:
         return _OUTS.get(found.code) == size
 
     here = decode(space.read(rip, MAX_LENGTH), rip)
-    if here and here.is_string_instruction and fits(here):
+    if here and _repeats(here) and fits(here):
         return at_rip(space, rip)
     return _before(space, entry, rip, fits) or Origin(rip, b"")
 
@@ -84,6 +84,11 @@ def stores(space: AddressSpace, found: iced.Instruction, store: Store) -> bool:
 def decode(code: bytes, rip: int) -> iced.Instruction | None:
     found = iced.Decoder(64, code[:MAX_LENGTH], ip=rip).decode()
     return None if found.is_invalid else found
+
+
+def _repeats(found: iced.Instruction) -> bool:
+    """Only a repeated string instruction stays at RIP after one of its accesses."""
+    return found.is_string_instruction and (found.has_rep_prefix or found.has_repne_prefix)
 
 
 def _before(space: AddressSpace, entry: int, end: int, fits: Fits) -> Origin | None:

@@ -11,6 +11,8 @@ _INTERNAL = struct.Struct("<II")
 _FAULT = struct.Struct("<3Q")
 RIP = kvm.RUN_SYNC_REGS // 8 + 16
 """Index of rip in `u64`: kvm_run.s.regs.regs.rip."""
+CR3 = (kvm.RUN_SYNC_REGS + kvm.REGS_SIZE + kvm.Sregs.cr3.offset) // 8
+"""Index of cr3 in `u64`: kvm_run.s.regs.sregs.cr3."""
 
 
 class RunPage:
@@ -21,8 +23,8 @@ class RunPage:
         self.u8 = memoryview(self._map)
         self.u32 = self.u8.cast("I")
         self.u64 = self.u8.cast("Q")
-        # With this set, every KVM_RUN leaves the general registers here: no KVM_GET_REGS per exit (api.rst 5).
-        self.u64[kvm.RUN_VALID_REGS // 8] = kvm.SYNC_X86_REGS
+        # With this set, every KVM_RUN leaves the registers here: no ioctl per exit to read them (api.rst 5).
+        self.u64[kvm.RUN_VALID_REGS // 8] = kvm.SYNC_X86_REGS | kvm.SYNC_X86_SREGS
 
     @property
     def immediate_exit(self) -> bool:

@@ -14,8 +14,7 @@ class SlotTable:
 
     def __init__(self) -> None:
         self.by_id: dict[int, Memslot] = {}
-        self._sorted: list[Memslot] = []
-        self._bases: list[int] = []
+        self._sorted: tuple[list[int], list[Memslot]] = ([], [])
 
     def put(self, slot: Memslot) -> None:
         """Add or replace; size 0 removes."""
@@ -23,15 +22,14 @@ class SlotTable:
             self.by_id[slot.slot] = slot
         else:
             self.by_id.pop(slot.slot, None)
-        self._sorted = sorted(self.by_id.values(), key=lambda present: present.base)
-        self._bases = [present.base for present in self._sorted]
+        present = sorted(self.by_id.values(), key=lambda one: one.base)
+        self._sorted = ([one.base for one in present], present)
 
     def at(self, gpa: int) -> Memslot | None:
-        """The slot that holds `gpa`."""
-        index = bisect_right(self._bases, gpa) - 1
-        if index < 0 or not self._sorted[index].contains(gpa):
-            return None
-        return self._sorted[index]
+        """The slot that holds `gpa`. Needs no lock: both lists are replaced at once."""
+        bases, slots = self._sorted
+        index = bisect_right(bases, gpa) - 1
+        return slots[index] if index >= 0 and slots[index].contains(gpa) else None
 
     def pieces(self, gpa: int, size: int) -> list[tuple[Memslot, int, int]] | None:
         """(slot, first byte in RAM, length) for each part of `size` bytes at `gpa`; None when a byte is in the void."""

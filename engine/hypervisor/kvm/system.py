@@ -22,7 +22,7 @@ _MASK_REASON = (
 _FIXES = {
     errno.ENOENT: "there is no such device: load the module (modprobe kvm_intel or kvm_amd), or turn on virtualization "
     "in the firmware or nested virtualization in the host above; in a container pass --device /dev/kvm",
-    errno.EACCES: "permission denied: add the user to the group that owns the device (usermod -aG kvm USER), log in again",
+    errno.EACCES: "permission denied: add the user to the group that owns the device (usermod -aG kvm USER)",
     errno.EPERM: "not permitted: the container or sandbox must allow the device (--device /dev/kvm)",
     errno.ENODEV: "the module is loaded but the processor offers no virtualization: turn it on in the firmware",
     errno.ENXIO: "the device file has no driver behind it: load the module (modprobe kvm_intel or kvm_amd)",

@@ -11,10 +11,11 @@ from engine.hypervisor.kvm import answers, exits, origin, violation
 from engine.hypervisor.kvm.address_space import AddressSpace
 from engine.hypervisor.kvm.io_port import IoReader
 from engine.hypervisor.kvm.kick import interrupt
+from engine.hypervisor.kvm.known_code import KnownCode
 from engine.hypervisor.kvm.pending import Denied, Io, Pending, Shape
 from engine.hypervisor.kvm.probe import Behaviour
 from engine.hypervisor.kvm.rewind import before
-from engine.hypervisor.kvm.run_page import RIP
+from engine.hypervisor.kvm.run_page import CR3, RIP
 from engine.hypervisor.kvm.space import GuestSpace, Verdict
 from engine.hypervisor.kvm.stepper import Stepper
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
@@ -47,7 +48,8 @@ class KvmVcpu:
             self.close()
             raise
         self._active = self._fds[0]
-        self._io = IoReader(space, behaviour, index)
+        self._known = KnownCode(space)
+        self._io = IoReader(space, self._known, behaviour.out_past, index)
         self._pending: Pending | None = None
         self._fenced = False
         self._again: Pending | None = None
@@ -163,11 +165,11 @@ class KvmVcpu:
         self._unread = False
         reason = fd.page.u32[2]
         if reason == _IO:
-            self._pending = found = self._io.read(fd, self._entry, self._vtl)
+            self._pending = found = self._io.read(fd.page, self._entry, self._vtl)
             return found.exit
         if reason == _MMIO:
             # In a step there are no masks: what exits there is void or read-only.
-            denied = violation.mmio(fd.page, self._addresses(), self._entry)
+            denied = violation.mmio(fd.page, self._space, self._known, self._entry)
             return self._judged(denied, self._since, not self._stepping)
         return self._seldom(reason)
 
@@ -293,7 +295,7 @@ class KvmVcpu:
             raise HypervisorError(errno.EBUSY, call, rule="an exit waits to be answered, or an access to be made again")
 
     def _addresses(self) -> AddressSpace:
-        return AddressSpace(self._space, self._active.sregs().cr3)
+        return AddressSpace(self._space, self._active.page.u64[CR3])
 
     def _interrupted(self) -> AnyExit:
         for fd in self._all_fds():

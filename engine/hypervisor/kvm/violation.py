@@ -6,9 +6,11 @@ from collections.abc import Callable
 from engine.abi import kvm
 from engine.hypervisor.kvm import origin
 from engine.hypervisor.kvm.address_space import AddressSpace
+from engine.hypervisor.kvm.known_code import Key, KnownCode
+from engine.hypervisor.kvm.origin import Origin
 from engine.hypervisor.kvm.pending import Denied, Shape
-from engine.hypervisor.kvm.run_page import RunPage
-from engine.hypervisor.kvm.space import Verdict
+from engine.hypervisor.kvm.run_page import CR3, RIP, RunPage
+from engine.hypervisor.kvm.space import GuestSpace, Verdict
 from engine.model.address import PAGE_SIZE
 from engine.model.registers import Registers
 from engine.model.rights import Access
@@ -18,15 +20,28 @@ _MMIO = struct.Struct("<Q8sIB")
 Judge = Callable[[Denied], Verdict]
 
 
-def mmio(page: RunPage, space: AddressSpace, entry: int) -> Denied:
+def mmio(page: RunPage, space: GuestSpace, known: KnownCode, entry: int) -> Denied:
     """KVM_EXIT_MMIO: a load waiting for bytes, or a store that is over. `entry`: where some instruction begins."""
     gpa, data, size, is_write = _MMIO.unpack_from(page.u8, kvm.RUN_MMIO_PHYS_ADDR)
-    after = page.registers()
+    key = (page.u64[CR3], page.u64[RIP], size if is_write else 0)
+    found = known.get(key)
     if not is_write:
-        found = origin.at_rip(space, after.rip)
+        found = found or _learn_load(space, known, key)
         return Denied(Shape.LOAD, found, gpa, Access.READ, size, None, f"KVM_EXIT_MMIO read len {size}")
-    found = origin.of_store(space, entry, origin.Store(gpa, data[:size], after))
+    found = found or _learn_store(space, known, key, entry, origin.Store(gpa, data[:size], page.registers()))
     return Denied(Shape.STORE, found, gpa, Access.WRITE, size, data[:size], f"KVM_EXIT_MMIO write len {size}")
+
+
+def _learn_load(space: GuestSpace, known: KnownCode, key: Key) -> Origin:
+    addresses = AddressSpace(space, key[0])
+    return known.put(key, origin.at_rip(addresses, key[1]), addresses)
+
+
+def _learn_store(space: GuestSpace, known: KnownCode, key: Key, entry: int, store: origin.Store) -> Origin:
+    addresses = AddressSpace(space, key[0])
+    found = origin.of_store(addresses, entry, store)
+    # A call is known by the bytes it stored, not by where RIP went: other calls may go there too.
+    return found if found.rip + len(found.code) != key[1] else known.put(key, found, addresses)
 
 
 class Failure:
