@@ -18,6 +18,16 @@ export function gpaText(gfn) {
   return "0x" + (gfn * 4096).toString(16);
 }
 
+/**
+ * The same with leading zeros, so that the addresses of a guest of `pages` pages line up.
+ * @param {number} gfn
+ * @param {number} pages
+ */
+export function gpaColumn(gfn, pages) {
+  const digits = Math.max(6, ((pages - 1) * 4096).toString(16).length);
+  return "0x" + (gfn * 4096).toString(16).padStart(digits, "0");
+}
+
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 /**

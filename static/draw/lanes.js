@@ -79,10 +79,19 @@ function drawStays({ context, scale, palette }, stays, top, height, now) {
     context.fillStyle = palette.css(stay.state === "running" ? `--vtl${stay.vtl}-lane` : `--state-${stay.state}`);
     context.fillRect(from, top, to - from, height);
     const label = stay.state === "running" ? `VTL${stay.vtl}` : stay.state;
-    if (to - from < label.length * palette.font * 0.7 || height < palette.font) return;
+    if (to - from < label.length * palette.font * 0.7 || exitBand(height, palette) === height) return;
     context.fillStyle = palette.css("--lane-ink");
-    context.fillText(label, from + 4, top + height / 2);
+    context.fillText(label, from + 4, top + (height - exitBand(height, palette)) / 2 + 0.5);
   });
+}
+
+/**
+ * How much of a lane exits take: its lower half where the state's name fits above, otherwise all of it.
+ * @param {number} height
+ * @param {Palette} palette
+ */
+function exitBand(height, palette) {
+  return height > palette.font * 2 ? height - palette.font - 2 : height;
 }
 
 /**
@@ -100,9 +109,10 @@ function drawExits({ context, scale, palette }, records, rows) {
     const key = (x * 16 + vcpu) * 16 + style.order;
     if (vcpu >= rows.vcpus || drawn.has(key)) continue;
     drawn.add(key);
-    const [top, height] = [vcpu * rows.laneHeight + 1.5, rows.laneHeight - 3];
+    const bottom = (vcpu + 1) * rows.laneHeight - 1.5;
+    const height = exitBand(rows.laneHeight - 3, palette);
     context.fillStyle = palette.css(style.colour);
-    context.fillRect(x, top + height * style.from, 1.5, height * (style.to - style.from));
+    context.fillRect(x, bottom - height * (1 - style.from), 1.5, height * (style.to - style.from));
   }
 }
 

@@ -1,7 +1,7 @@
 // What lies over the heat and changes seldom: void, masks, slot borders, labels, cursor and selection.
 
 import { cellArea, cellOf, outline, pageOf, rowAreas, rowEdge } from "../base/grid.js";
-import { gpaText } from "../base/numbers.js";
+import { gpaColumn } from "../base/numbers.js";
 import { clip, runsOf } from "../base/runs.js";
 
 /** @typedef {import("../base/grid.js").Grid} Grid */
@@ -69,7 +69,7 @@ function fillCells(context, grid, from, to) {
 }
 
 /** @param {Marking} on */
-function drawRowLabels({ context, grid, palette }) {
+function drawRowLabels({ context, grid, guest, palette }) {
   context.font = `${palette.font}px ${palette.css("--mono")}`;
   context.fillStyle = palette.css("--dim");
   context.textBaseline = "top";
@@ -77,7 +77,7 @@ function drawRowLabels({ context, grid, palette }) {
   const least = palette.font * 1.9;
   const step = 2 ** Math.max(0, Math.ceil(Math.log2((least * grid.rows) / grid.area.height)));
   for (let row = 0; row < grid.rows; row += step) {
-    context.fillText(gpaText(pageOf(grid, row * grid.cols)), grid.area.left - 6, rowEdge(grid, row) + 1);
+    context.fillText(gpaColumn(pageOf(grid, row * grid.cols), guest.pages.count), grid.area.left - 6, rowEdge(grid, row) + 1);
   }
 }
 

@@ -53,13 +53,13 @@ export class Rates {
 function options(holder, palette) {
   const font = `${palette.font}px ${palette.css("--ui")}`;
   const axis = (/** @type {string} */ scale, /** @type {number} */ side, /** @type {string} */ colour) => ({
-    scale, side, font, stroke: palette.css(colour), size: palette.font * 3.2, gap: 2, space: palette.font * 2,
+    scale, side, font, stroke: palette.css(colour), size: palette.font * 3.2, gap: 2, space: palette.font * 3,
     grid: { show: side === 3, stroke: palette.css("--line"), width: 1 }, ticks: { show: false },
     values: (/** @type {unknown} */ _plot, /** @type {number[]} */ splits) => splits.map(short),
   });
   return {
     width: holder.clientWidth, height: holder.clientHeight, legend: { show: false }, cursor: { show: false },
-    padding: [6, 0, 2, 0], pxAlign: 0,
+    padding: [6, 0, palette.font, 0], pxAlign: 0,
     scales: { x: { time: false }, exits: { range: fromZero }, dirty: { range: fromZero } },
     axes: [{ show: false }, axis("exits", 3, "--fault-ink"), axis("dirty", 1, "--heat-ink")],
     series: [

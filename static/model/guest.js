@@ -29,6 +29,8 @@ export class Guest {
     this.now = 1;
     /** Goes up when a run begins anew. */
     this.generation = 0;
+    /** What the first frame tells is how things are, not that they changed. */
+    this.isFirst = true;
   }
 
   get running() {
@@ -54,8 +56,9 @@ export class Guest {
     this.encodedAt = frame.encodedAt;
     if (frame.info) this.info = frame.info;
     if (frame.status) this.applyStatus(frame.time, frame.status);
-    if (frame.masks && this.pages.setMasks(frame.masks)) this.history.markMasks(frame.time, "masks changed");
+    if (frame.masks && this.pages.setMasks(frame.masks) && !this.isFirst) this.history.markMasks(frame.time, "masks changed");
     this.applyMemory(frame);
+    this.isFirst = false;
     this.history.addExits(frame.exits);
     this.history.time = frame.time;
   }
@@ -68,7 +71,7 @@ export class Guest {
     this.status = status;
     this.history.addStates(time, status);
     const before = this.pages.slots;
-    if (this.pages.setSlots(status.slots)) this.history.markSlots(time, slotChange(before, status.slots));
+    if (this.pages.setSlots(status.slots) && !this.isFirst) this.history.markSlots(time, slotChange(before, status.slots));
   }
 
   /** @param {Frame} frame */
@@ -93,6 +96,7 @@ export class Guest {
     this.faults.clear();
     this.history.clear();
     this.generation++;
+    this.isFirst = true;
   }
 
   /** @param {number} pages */
@@ -102,5 +106,6 @@ export class Guest {
     this.faults = new Heat(pages, this.faults.table);
     this.history.clear();
     this.generation++;
+    this.isFirst = true;
   }
 }

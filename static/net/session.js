@@ -38,12 +38,12 @@ export async function create(scenario) {
 }
 
 /**
- * Whether the server still has the session.
+ * Whether the server still has the session, and its engine runs.
  * @param {string} id
  */
 export async function lives(id) {
   const response = await fetch(`/api/sessions/${id}`);
-  return response.ok;
+  return response.ok && !(await response.json()).ended;
 }
 
 /** @param {string} scenario */

@@ -30,6 +30,8 @@ export class FrameSocket {
     /** Frames are decoded one after another: inflating is asynchronous, their order is not to be lost. */
     this.decoding = Promise.resolve();
     this.keyframe = false;
+    /** seq of the last frame that came over this connection and was not acknowledged; 0 if none. */
+    this.owed = 0;
     this.connect();
   }
 
@@ -39,6 +41,7 @@ export class FrameSocket {
     const socket = new WebSocket(url);
     this.socket = socket;
     this.keyframe = false;
+    this.owed = 0;
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") this.told(JSON.parse(data));
@@ -56,18 +59,22 @@ export class FrameSocket {
     if (this.over || socket !== this.socket) return;
     try {
       const frame = await decode(data);
+      if (socket !== this.socket) return;
+      this.owed = frame.seq;
       this.keyframe ||= frame.keyframe;
       if (this.keyframe) this.listener.frame(frame);
-      else this.acknowledge(frame.seq);
+      else this.acknowledge();
       this.wait = FIRST_WAIT;
     } catch (error) {
       this.end({ reason: `A frame could not be read: ${error instanceof Error ? error.message : error}`, signal: null, exit: null });
     }
   }
 
-  /** @param {number} seq of the last frame that was painted */
-  acknowledge(seq) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ ack: seq }));
+  /** What came has been painted. Only what this connection brought may be acknowledged on it. */
+  acknowledge() {
+    if (this.owed === 0 || this.socket?.readyState !== WebSocket.OPEN) return;
+    this.socket.send(JSON.stringify({ ack: this.owed }));
+    this.owed = 0;
   }
 
   /** @param {{type: string} & Ended} message */

@@ -56,7 +56,7 @@ function onFrame(frame) {
 function acknowledge() {
   if (!pending) return;
   pending = false;
-  connection.socket?.acknowledge(guest.seq);
+  connection.socket?.acknowledge();
 }
 
 /** @param {number} elapsed */

@@ -107,8 +107,9 @@ export class Screen {
    */
   window() {
     const { end, span } = timeWindow.value;
-    const to = end ?? Math.max(this.guest.history.time, 1);
-    return [to - (span ?? this.usualSpan()), to];
+    const width = span ?? this.usualSpan();
+    const to = end ?? Math.max(this.guest.history.time, width);
+    return [to - width, to];
   }
 
   usualSpan() {
