@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from engine.machine.guests.guest import BASE, PAGES, ROUNDS, Guest, Parameter, rounds_end, rounds_start
 from engine.model.address import PAGE_SIZE
 
-_STRIDE = Parameter("stride", 1, "pages from one store to the next", 1, 1 << 20)
+_STRIDE = Parameter("stride", 1, "pages from one store to the next", 1, 1 << 18)
 
 
 def _source(params: Mapping[str, int]) -> str:
