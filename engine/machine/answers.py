@@ -1,8 +1,7 @@
-"""What the VMM answers to an exit: a pure function of the exit, the policy and what the host can enforce."""
+"""What the VMM answers to an exit: a pure function of the exit and the policy."""
 
 import msgspec
 
-from engine.hypervisor.contract.capabilities import Capabilities
 from engine.model.exits import (
     AnyExit,
     HltExit,
@@ -29,11 +28,11 @@ class Answer(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def answer(exit: AnyExit, policy: OnProtection, mask: Rights, host: Capabilities) -> Answer:
-    """`mask`: the rights the page of a protection exit has now."""
+def answer(exit: AnyExit, policy: OnProtection) -> Answer:
+    """`policy` is for protection exits; every other kind has one answer."""
     match exit:
         case ProtectionExit():
-            return _protection(exit, policy, mask, host)
+            return _protection(exit, policy)
         case VoidExit():
             return Answer(Drop())
         case MmioExit():
@@ -50,7 +49,7 @@ def answer(exit: AnyExit, policy: OnProtection, mask: Rights, host: Capabilities
             return Answer(Retry())
 
 
-def _protection(exit: ProtectionExit, policy: OnProtection, mask: Rights, host: Capabilities) -> Answer:
+def _protection(exit: ProtectionExit, policy: OnProtection) -> Answer:
     match policy:
         case "complete":
             return Answer(Complete())
@@ -59,10 +58,5 @@ def _protection(exit: ProtectionExit, policy: OnProtection, mask: Rights, host: 
         case "halt":
             return Answer(state="fenced", why=f"{exit.access} of {exit.gpa:#x} denied")
         case "relax":
-            return Answer(Retry(), relax_to=least_mask(mask | exit.access.needs, host))
-
-
-def least_mask(wanted: Rights, host: Capabilities) -> Rights:
-    """The mask with the fewest rights that this host enforces and that has all of `wanted`; RWX always does."""
-    enough = (Rights(mask) for mask in host.masks if Rights(mask) & wanted == wanted)
-    return min(enough, key=lambda mask: mask.bit_count(), default=Rights.RWX)
+            # All rights, not just the one missing: what hosts can enforce between none and all differs.
+            return Answer(Retry(), relax_to=Rights.RWX)

@@ -20,7 +20,6 @@ from engine.model.commands import AnyCommand
 from engine.model.events import CommandTaken, Event, ExitTaken, PhaseChanged, VcpuChanged
 from engine.model.exits import AnyExit, IoExit, ProtectionExit
 from engine.model.layout import HYPERCALL_PORT
-from engine.model.rights import Rights
 from engine.model.scenario import OnProtection, Scenario
 
 Record = Callable[[type[Event], dict[str, Any]], None]
@@ -72,13 +71,12 @@ class Machine:
         if isinstance(exit, IoExit) and exit.port == HYPERCALL_PORT and exit.data is not None:
             self.record([(ExitTaken, serve_hypercall(vcpu, exit))])
             return
-        mask = Rights.RWX
+        mask: int | None = None
         if isinstance(exit, ProtectionExit):
             self._protection += 1
-            mask = self.vm.mask(exit.vtl, exit.gpa >> PAGE_SHIFT)
-        found = answer(exit, self.policy, mask, self.vm.capabilities)
-        shown = int(mask) if isinstance(exit, ProtectionExit) else None
-        self.record([(ExitTaken, {"exit": exit, "resolution": found.resolution, "mask": shown})])
+            mask = int(self.vm.mask(exit.vtl, exit.gpa >> PAGE_SHIFT))
+        found = answer(exit, self.policy)
+        self.record([(ExitTaken, {"exit": exit, "resolution": found.resolution, "mask": mask})])
         self._apply(vcpu, exit, found)
 
     def _apply(self, vcpu: Vcpu, exit: AnyExit, found: Answer) -> None:

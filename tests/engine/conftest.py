@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from engine.machine.program import check_scenario
 
 from engine.hypervisor.contract.errors import HypervisorMissing
+from engine.machine.program import check_scenario
 from engine.model.scenario import Scenario
 from engine.session.host import Host, host_for
 

@@ -56,6 +56,8 @@ def essence(found: Outcome) -> dict[str, object]:
 @pytest.mark.parametrize("masks", MASKS)
 @pytest.mark.parametrize("guest", GUESTS)
 def test_kvm_and_sim_agree(scenario, guest: str, masks: str, policy: str) -> None:
+    if guest == "crossing" and policy == "halt" and masks != "open":
+        pytest.skip("halved by nature: docs/differences.md 1, held by test_differences.py")
     if guest == "call" and masks != "open" and policy == "drop":
         pytest.skip("a denied call target that is skipped over runs on into whatever follows: no end to compare")
     slots = [{"slot": 0, "base": 0, "size": "2MiB"}, {"slot": 1, "base": BASE, "size": "1MiB", "flags": ["log"]}]

@@ -6,6 +6,7 @@ import pytest
 
 from engine.hypervisor.contract.errors import HypervisorMissing
 from engine.hypervisor.contract.protocols import Hypervisor
+from engine.hypervisor.kvm.system import KvmHypervisor
 from engine.hypervisor.sim.partition import SimHypervisor
 from tests.engine.hypervisor.guest import Guest
 
@@ -15,9 +16,13 @@ def hypervisor(request: pytest.FixtureRequest) -> Hypervisor:
     """Real KVM is skipped, with the reason, where it is not there."""
     if request.param == "sim":
         return SimHypervisor()
-    system = pytest.importorskip("engine.hypervisor.kvm.system", exc_type=ImportError)
+    return real_kvm()
+
+
+def real_kvm() -> Hypervisor:
+    """Skips the test, with the reason, where there is none."""
     try:
-        return system.KvmHypervisor()
+        return KvmHypervisor()
     except HypervisorMissing as missing:
         pytest.skip(f"NO KVM ON THIS HOST: {missing.reason}")
 

@@ -1,21 +1,10 @@
 import pytest
 
-from engine.hypervisor.contract.capabilities import Capabilities
-from engine.machine.answers import answer, least_mask
+from engine.machine.answers import answer
 from engine.model.exits import HltExit, IoExit, MmioExit, ProtectionExit, ShutdownExit, VoidExit
 from engine.model.resolution import Complete, Drop, Retry
 from engine.model.rights import Access, Rights
 
-STOCK = Capabilities(
-    name="k",
-    label="",
-    real=True,
-    clock="host ns",
-    concurrent=True,
-    counts_instructions=False,
-    max_slots=32764,
-    masks=(Rights.NONE, Rights.RX, Rights.RWX),
-)
 DENIED = ProtectionExit(vcpu=0, gpa=0x210000, access=Access.WRITE, size=8, data=bytes(8))
 
 
@@ -29,33 +18,29 @@ DENIED = ProtectionExit(vcpu=0, gpa=0x210000, access=Access.WRITE, size=8, data=
     ],
 )
 def test_a_protection_exit_is_answered_by_the_policy(policy, resolution, state) -> None:
-    found = answer(DENIED, policy, Rights.RX, STOCK)
+    found = answer(DENIED, policy)
     assert (found.resolution, found.state) == (resolution, state)
 
 
-def test_relax_gives_the_least_mask_that_the_host_can_enforce() -> None:
-    assert least_mask(Rights.R, STOCK) == Rights.RX
-    assert least_mask(Rights.R | Rights.W, STOCK) == Rights.RWX
-    assert answer(DENIED, "relax", Rights.RX, STOCK).relax_to == Rights.RWX
+def test_relax_lifts_the_whole_fence_of_the_page() -> None:
+    assert answer(DENIED, "relax").relax_to == Rights.RWX
 
 
 def test_nobody_answers_in_the_void() -> None:
-    assert (
-        answer(VoidExit(vcpu=0, gpa=0, access=Access.READ, size=1), "complete", Rights.RWX, STOCK).resolution == Drop()
-    )
+    assert answer(VoidExit(vcpu=0, gpa=0, access=Access.READ, size=1), "complete").resolution == Drop()
 
 
 def test_a_store_to_a_readonly_slot_and_an_out_are_acknowledged() -> None:
     mmio = MmioExit(vcpu=0, gpa=0, access=Access.WRITE, size=1, data=b"x")
     out = IoExit(vcpu=0, port=0x10, size=1, data=b"x")
     for exit in (mmio, out):
-        assert answer(exit, "drop", Rights.RWX, STOCK).resolution == Complete()
+        assert answer(exit, "drop").resolution == Complete()
 
 
 def test_an_in_reads_all_ones() -> None:
-    assert answer(IoExit(vcpu=0, port=0x10, size=1), "complete", Rights.RWX, STOCK).resolution == Drop()
+    assert answer(IoExit(vcpu=0, port=0x10, size=1), "complete").resolution == Drop()
 
 
 def test_hlt_ends_the_vcpu_well_and_a_triple_fault_does_not() -> None:
-    assert answer(HltExit(vcpu=0), "complete", Rights.RWX, STOCK).state == "halted"
-    assert answer(ShutdownExit(vcpu=0), "complete", Rights.RWX, STOCK).state == "dead"
+    assert answer(HltExit(vcpu=0), "complete").state == "halted"
+    assert answer(ShutdownExit(vcpu=0), "complete").state == "dead"

@@ -7,7 +7,16 @@ import pytest
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.sim.partition import SimHypervisor
 from engine.model.address import PAGE_SIZE, PageRange
-from engine.model.exits import AnyExit, HltExit, InternalError, Interrupted, IoExit, ProtectionExit, VoidExit
+from engine.model.exits import (
+    AnyExit,
+    HltExit,
+    InternalError,
+    Interrupted,
+    IoExit,
+    ProtectionExit,
+    ShutdownExit,
+    VoidExit,
+)
 from engine.model.layout import PAGE_DIRECTORIES, PML4, code_base
 from engine.model.memslot import Memslot
 from engine.model.registers import Registers
@@ -226,6 +235,11 @@ def test_an_unanswered_exit_must_be_answered(sim: Guest) -> None:
     assert isinstance(exit, ProtectionExit)
     with pytest.raises(HypervisorError):
         sim.vcpu.run()
+
+
+def test_a_software_interrupt_without_an_idt_is_a_triple_fault(sim: Guest) -> None:
+    sim.load("int3")
+    assert isinstance(sim.vcpu.run(), ShutdownExit)
 
 
 def test_exceptions_with_an_idt_are_said_not_to_be_delivered(sim: Guest) -> None:

@@ -1,0 +1,55 @@
+"""The rows of docs/differences.md."""
+
+import pytest
+
+from engine.hypervisor.contract.errors import HypervisorMissing
+from engine.machine.build import build
+from engine.model.exits import ProtectionExit
+from engine.model.rights import Rights
+from engine.session.host import Host, host_for
+
+BASE = 0x200000
+FENCED = {"vtl": 0, "base": BASE + 0x1000, "pages": 1, "mask": "RX"}
+CROSSING = f"mov rdi, {BASE + 0xFFC:#x}\nmov rax, 0x1122334455667788\nmov [rdi], rax\nhlt"
+LOCKED = f"mov rdi, {BASE + 0x1000:#x}\nlock inc qword ptr [rdi]\nhlt"
+
+
+@pytest.fixture
+def kvm(scenario) -> Host:
+    try:
+        return host_for(scenario(vcpus=[{"guest": "spin"}]), "kvm")
+    except HypervisorMissing as missing:
+        pytest.skip(f"NO KVM ON THIS HOST: {missing.reason}")
+
+
+def denied(scenario, host: Host, asm: str) -> tuple[ProtectionExit, bytes]:
+    """The first exit of this guest, and the bytes before the fence at that moment."""
+    machine = build(host.hypervisor, scenario(vcpus=[{"asm": asm}], masks=[FENCED]), lambda kind, fields: None)
+    try:
+        exit = machine.vcpus[0].run()
+        assert isinstance(exit, ProtectionExit)
+        return exit, machine.vm.memory().read(BASE + 0xFFC, 4)
+    finally:
+        machine.vm.close()
+
+
+def test_1_a_crossing_store_is_half_done_on_kvm_while_its_exit_is_open(scenario, kvm: Host, sim: Host) -> None:
+    on_kvm, on_sim = denied(scenario, kvm, CROSSING), denied(scenario, sim, CROSSING)
+    assert on_kvm[0].gpa == on_sim[0].gpa == BASE + 0x1000
+    assert on_kvm[1] == bytes.fromhex("88776655")
+    assert on_sim[1] == bytes(4)
+
+
+def test_2_each_clock_is_named(kvm: Host, sim: Host) -> None:
+    assert kvm.hypervisor.capabilities.clock == "host ns"
+    assert sim.hypervisor.capabilities.clock == "guest instructions"
+
+
+def test_3_masks(kvm: Host, sim: Host) -> None:
+    assert set(kvm.hypervisor.capabilities.masks) == {Rights.NONE, Rights.RX, Rights.RWX}
+    assert set(sim.hypervisor.capabilities.masks) == {Rights.NONE, Rights.R, Rights.RW, Rights.RX, Rights.RWX}
+
+
+def test_4_kvm_does_not_tell_what_a_locked_store_writes(scenario, kvm: Host, sim: Host) -> None:
+    assert denied(scenario, kvm, LOCKED)[0].data is None
+    assert denied(scenario, sim, LOCKED)[0].data == (1).to_bytes(8, "little")
