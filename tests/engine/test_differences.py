@@ -46,7 +46,7 @@ def test_2_each_clock_is_named(kvm: Host, sim: Host) -> None:
 
 
 def test_3_masks(kvm: Host, sim: Host) -> None:
-    assert set(kvm.hypervisor.capabilities.masks) == {Rights.NONE, Rights.RX, Rights.RWX}
+    assert set(kvm.hypervisor.capabilities.masks) == {Rights.NONE, Rights.R, Rights.RX, Rights.RWX}
     assert set(sim.hypervisor.capabilities.masks) == {Rights.NONE, Rights.R, Rights.RW, Rights.RX, Rights.RWX}
 
 

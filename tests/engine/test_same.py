@@ -24,8 +24,9 @@ GUESTS = {
 }
 MASKS = {
     "open": [],
-    "R on some": [{"vtl": 0, "base": BASE, "pages": 2, "mask": "RX"}],
-    "R in the middle": [{"vtl": 0, "base": BASE + 0x1000, "pages": 1, "mask": "RX"}],
+    "RX on some": [{"vtl": 0, "base": BASE, "pages": 2, "mask": "RX"}],
+    "RX in the middle": [{"vtl": 0, "base": BASE + 0x1000, "pages": 1, "mask": "RX"}],
+    "R without X": [{"vtl": 0, "base": BASE, "pages": 2, "mask": "R"}],
     "none on some": [{"vtl": 0, "base": BASE + 0x1000, "pages": 3, "mask": "none"}],
 }
 POLICIES = ("complete", "drop", "relax", "halt")

@@ -16,8 +16,9 @@ from engine.model.rights import Rights
 
 _NEEDED = (Cap.USER_MEMORY, Cap.SYNC_MMU, Cap.IMMEDIATE_EXIT, Cap.SYNC_REGS, Cap.READONLY_MEM)
 _MASK_REASON = (
-    "KVM does not consult host PROT_EXEC, so a page that VTL0 may read can also be executed: "
-    "of the masks only none, RX and RWX can be enforced here; the simulator has all of them"
+    "KVM does not consult host PROT_EXEC, so what VTL0 may load by itself it can also execute. R is enforced by "
+    "letting every load leave the guest, to be finished unseen; RW would make every store the VMM's instead of the "
+    "vCPU's, so only the simulator has it"
 )
 _FIXES = {
     errno.ENOENT: "there is no such device: load the module (modprobe kvm_intel or kvm_amd), or turn on virtualization "
@@ -90,7 +91,7 @@ def _capabilities(fd: int, behaviour: Behaviour) -> Capabilities:
     if behaviour.write_fenced:
         masks.append(Rights.RX)
     if behaviour.access_fenced:
-        masks.append(Rights.NONE)
+        masks += [Rights.NONE, Rights.R]
     return Capabilities(
         name="kvm",
         label=f"real KVM ({_module()}, kernel {'.'.join(platform.release().split('.')[:2])})",

@@ -20,10 +20,11 @@ from engine.hypervisor.kvm.space import GuestSpace, Verdict
 from engine.hypervisor.kvm.stepper import Stepper
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.hypervisor.kvm.violation import Failure
+from engine.model.address import PAGE_SHIFT
 from engine.model.exits import AnyExit
 from engine.model.registers import Registers
 from engine.model.resolution import Complete, Resolution, Retry
-from engine.model.rights import Access
+from engine.model.rights import Access, Rights
 
 _IO, _MMIO, _DEBUG = int(ExitReason.IO), int(ExitReason.MMIO), int(ExitReason.DEBUG)
 _INTERNAL_ERROR, _MEMORY_FAULT = int(ExitReason.INTERNAL_ERROR), int(ExitReason.MEMORY_FAULT)
@@ -57,7 +58,7 @@ class KvmVcpu:
         self._rest: list[Denied] = []
         self._unread = False
         self._since = self._reruns = 0
-        self._kicked, self._thread, self._ident = False, 0, 0
+        self._kicked, self._thread = False, 0
 
     @property
     def vtl(self) -> int:
@@ -73,8 +74,7 @@ class KvmVcpu:
             raise Unsupported("run with a budget", "KVM counts no instructions: bound a run by time or exits")
         if self._pending is not None:
             raise HypervisorError(errno.EBUSY, "run", rule="the last exit has not been answered")
-        if threading.get_ident() != self._ident:
-            self._ident, self._thread = threading.get_ident(), threading.get_native_id()
+        self._thread = threading.get_native_id()
         exit = None
         while exit is None:
             exit = self._enter()
@@ -159,6 +159,8 @@ class KvmVcpu:
             try:
                 fd.enter()
             except InterruptedError:
+                # What is left of a kick already told; a new one sets its flag before it sets this.
+                fd.page.immediate_exit = False
                 return None
             except OSError as error:
                 return self._refused(error)
@@ -207,6 +209,10 @@ class KvmVcpu:
         if denied:
             self._rest, self._reruns = denied[1:], 0
             return self._waiting(denied[0], Verdict.PROTECTION)
+        if denied is not None and failure.is_trapped(self._addresses(), self._traps):
+            # Permitted, but the host's page is closed: execute the instruction where no page is.
+            self._next_fence()
+            return None
         # If something changed meanwhile, that was it, and the instruction is tried again.
         self._reruns += 1
         if self._since != self._space.changes.serial and self._reruns <= MAX_RERUNS:
@@ -223,6 +229,10 @@ class KvmVcpu:
 
     def _verdict(self, denied: Denied, since: int, masked: bool = True) -> Verdict:
         return self._space.judge(self._vtl, denied.gpa, denied.access, since, masked)
+
+    def _traps(self, denied: Denied) -> bool:
+        """The mask permits loads from the page, the host does not (views.PROTECTION)."""
+        return self._space.vtls[self._vtl].masks.get(denied.gpa >> PAGE_SHIFT) == Rights.R
 
     def _waiting(self, denied: Denied, verdict: Verdict) -> AnyExit:
         self._pending, self._fenced = denied, verdict is Verdict.PROTECTION
@@ -296,6 +306,12 @@ class KvmVcpu:
 
     def _addresses(self) -> AddressSpace:
         return AddressSpace(self._space, self._active.page.u64[CR3])
+
+    def _forget_stale_kick(self) -> None:
+        """A kick that an earlier run has already answered may have set the pages late; it must not bind this one."""
+        if not self._kicked:
+            for fd in self._all_fds():
+                fd.page.immediate_exit = False
 
     def _interrupted(self) -> AnyExit:
         for fd in self._all_fds():

@@ -22,8 +22,11 @@ _libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 _MAP_NORESERVE = 0x4000
 _FAILED = ctypes.c_void_p(-1).value
 _OPEN = mmap.PROT_READ | mmap.PROT_WRITE
-PROTECTION = {Rights.NONE: 0, Rights.RX: mmap.PROT_READ, Rights.RWX: _OPEN}
-"""Host protection for each mask that a stock KVM can hold. PROT_EXEC is no part of it: KVM never asks for it."""
+PROTECTION = {Rights.NONE: 0, Rights.R: 0, Rights.RX: mmap.PROT_READ, Rights.RWX: _OPEN}
+"""Host protection for each mask that a stock KVM can hold. PROT_EXEC is no part of it: KVM never asks for it.
+
+So that R forbids fetches, the page is closed altogether; its loads leave the guest and are finished by the VMM unseen.
+"""
 
 
 class Ram:

@@ -62,6 +62,10 @@ class Failure:
         wanted = _accesses(space, self._registers, self.raw, kinds)
         return found + [access for access in wanted if judge(access) is Verdict.PROTECTION]
 
+    def is_trapped(self, space: AddressSpace, traps: Callable[[Denied], bool]) -> bool:
+        """Whether the instruction loads from a page whose loads the host lets no vCPU do by itself."""
+        return any(map(traps, _accesses(space, self._registers, self.raw, (Access.READ,))))
+
 
 def _fetches(space: AddressSpace, registers: Registers, raw: str) -> list[Denied]:
     """The pages the instruction at RIP is fetched from: its own, and the next when it crosses over."""
