@@ -60,7 +60,7 @@ export function grouped(value) {
 }
 
 /**
- * At most four characters and a suffix: `812`, `1.2k`, `34k`, `5.1M`.
+ * At most four characters and a suffix: `812`, `1.2k`, `2k`, `34k`, `5.1M`.
  * @param {number} value
  */
 export function short(value) {
@@ -68,7 +68,7 @@ export function short(value) {
   if (value < 999.5) return String(Math.round(value));
   const [divisor, suffix] = value < 999_500 ? [1e3, "k"] : value < 999.5e6 ? [1e6, "M"] : [1e9, "G"];
   const scaled = value / Number(divisor);
-  return (scaled < 9.95 ? scaled.toFixed(1) : String(Math.round(scaled))) + suffix;
+  return (scaled < 9.95 ? String(Number(scaled.toFixed(1))) : String(Math.round(scaled))) + suffix;
 }
 
 const SIZE = /^(0x[0-9a-f]+|\d+(?:\.\d+)?)\s*([kmg]i?b?)?$/i;

@@ -95,25 +95,42 @@ function exitBand(height, palette) {
 }
 
 /**
- * At most one tick a pixel, lane and kind; each kind has its own band of the lane, so colour is not needed to tell.
+ * At most one bar a pixel, lane and kind, higher for more exits. Each kind has a band of its own, so that colour is
+ * not needed to tell them apart.
  * @param {Lane} lane
  * @param {ExitRecord[]} records
  * @param {Rows} rows
  */
 function drawExits({ context, scale, palette }, records, rows) {
-  const drawn = new Set();
+  const height = exitBand(rows.laneHeight - 3, palette);
+  for (const { x, vcpu, kind, count } of binned(records, scale, rows)) {
+    const style = styleOf(kind);
+    const bottom = (vcpu + 1) * rows.laneHeight - 1.5 - height * (1 - style.to);
+    const bar = height * (style.to - style.from) * Math.min(1, 0.5 + Math.log2(count) / 8);
+    context.fillStyle = palette.css(style.colour);
+    context.fillRect(x, bottom - bar, 1, bar);
+  }
+}
+
+/**
+ * How many exits of each kind fall on each pixel of each lane.
+ * @param {ExitRecord[]} records
+ * @param {Scale} scale
+ * @param {Rows} rows
+ */
+function binned(records, scale, rows) {
+  /** @type {Map<number, {x: number, vcpu: number, kind: string, count: number}>} */
+  const bins = new Map();
   for (let i = firstFrom(records, scale.from); i < records.length && records[i].time <= scale.to; i++) {
     const { time, vcpu, kind } = records[i];
+    if (vcpu >= rows.vcpus) continue;
     const x = Math.floor(toPixel(scale, time));
-    const style = styleOf(kind);
-    const key = (x * 16 + vcpu) * 16 + style.order;
-    if (vcpu >= rows.vcpus || drawn.has(key)) continue;
-    drawn.add(key);
-    const bottom = (vcpu + 1) * rows.laneHeight - 1.5;
-    const height = exitBand(rows.laneHeight - 3, palette);
-    context.fillStyle = palette.css(style.colour);
-    context.fillRect(x, bottom - height * (1 - style.from), 1.5, height * (style.to - style.from));
+    const key = (x * 16 + vcpu) * 16 + styleOf(kind).order;
+    const bin = bins.get(key);
+    if (bin) bin.count++;
+    else bins.set(key, { x, vcpu, kind, count: 1 });
   }
+  return bins.values();
 }
 
 /**

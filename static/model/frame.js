@@ -10,6 +10,8 @@ const KEYFRAME = 1;
 const MERGED = 2;
 const ZLIB = 1;
 const text = new TextDecoder();
+/** A string, a whole number of 16 digits or more, or any other number: the first two keep their digits from the third. */
+const LONG = /("(?:[^"\\]|\\.)*")|(-?\d{16,})(?![\d.eE])|-?\d[\d.eE+-]*/g;
 
 /**
  * The frame in `buffer`; rejects with an Error that says what is wrong with the bytes.
@@ -106,5 +108,5 @@ function words(bytes) {
  * @param {Uint8Array} bytes
  */
 export function json(bytes) {
-  return JSON.parse(text.decode(bytes).replace(/("(?:[^"\\]|\\.)*")|\d{16,}/g, (found, string) => string ?? `"${found}"`));
+  return JSON.parse(text.decode(bytes).replace(LONG, (found, string, long) => (long ? `"${long}"` : found)));
 }

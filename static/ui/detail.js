@@ -81,7 +81,7 @@ function facts(record, clock) {
     ["gpa", record.gpa === null ? null : hex(record.gpa)],
     ["port", record.port === null ? null : hex(record.port)],
     ["size", record.size ? `${record.size} B` : null],
-    ["data", record.data ? valueOf(record.data) : null],
+    ["data", record.data ? (record.kind === "hypercall" ? hex("0x" + record.data) : valueOf(record.data)) : null],
     ["mask", record.mask === null ? null : `VTL${record.vtl} ${rightsText(record.mask)}`],
     ["raw", record.raw || null],
   ];
