@@ -90,7 +90,7 @@ def listing(code: bytes, base: int) -> list[Listed]:
     lines: list[Listed] = []
     at = 0
     while at < len(code):
-        line = _line(code[at : at + MAX_LENGTH], base + at)
+        line = _line(code[at : at + MAX_LENGTH], (base + at) & _ADDRESSES)
         lines.append(line)
         at += line.length
     return lines
@@ -154,6 +154,7 @@ def _register_names() -> dict[int, tuple[str, int]]:
     return found
 
 
+_ADDRESSES = (1 << 64) - 1
 _SPACED = re.compile(r",(?! )")
 _REGISTERS = _register_names()
 _READS, _WRITES = (Access.READ,), (Access.WRITE,)

@@ -1,0 +1,68 @@
+"""From a scenario to the system area, and what is wrong with guests."""
+
+from typing import Any
+
+import pytest
+
+from engine.machine.program import check_scenario, load, source
+from engine.model.problems import ScenarioProblems
+
+SLOTS = [{"slot": 0, "base": 0, "size": "4MiB"}]
+
+
+def text(*vcpus: dict[str, Any]) -> dict[str, object]:
+    return {"name": "test", "ram": "4MiB", "slots": SLOTS, "vcpus": list(vcpus)}
+
+
+def refused(*vcpus: dict[str, Any]) -> list[tuple[str, str, str]]:
+    with pytest.raises(ScenarioProblems) as caught:
+        check_scenario(text(*vcpus))
+    return [(one.path, one.value, one.rule) for one in caught.value.problems]
+
+
+def test_each_vcpu_has_code_and_stack_of_its_own() -> None:
+    loaded = load(check_scenario(text({"guest": "spin"}, {"asm": "hlt"})))
+    assert [tuple(entry) for entry in loaded.entries] == [(0x10000, 0x9000, 0x1000), (0x12000, 0xA000, 0x1000)]
+    assert dict(loaded.writes)[0x12000] == b"\xf4"
+    assert [[line.text for line in lines] for lines in loaded.listings] == [["pause", "jmp 0x10000"], ["hlt"]]
+
+
+def test_the_system_area_is_written_whole() -> None:
+    written = dict(load(check_scenario(text({"asm": "hlt"}))).writes)
+    assert sorted(written) == [0x1000, 0x2000, 0x3000, 0x4000, 0x5000, 0x6000, 0x7000, 0x10000]
+
+
+def test_a_guest_is_text_that_can_be_read() -> None:
+    (vcpu,) = check_scenario(text({"guest": "touch", "params": {"pages": 3}})).vcpus
+    assert "mov rcx, 0x3" in source(vcpu)
+
+
+def test_an_unknown_guest_gets_the_list_of_those_there_are() -> None:
+    assert refused({"guest": "tuch"}) == [
+        ("vcpus[0].guest", "tuch", "no such guest; there are spin, touch, scatter, read, call, lockinc")
+    ]
+
+
+def test_parameters_that_a_guest_does_not_take() -> None:
+    assert refused({"guest": "spin", "params": {"pages": 5}}) == [("vcpus[0].params.pages", "0x5", "spin takes rounds")]
+    (problem,) = refused({"guest": "touch", "params": {"base": 0x200800}})
+    assert problem == ("vcpus[0].params.base", "0x200800", "base must be a multiple of 0x1000")
+
+
+def test_a_guest_may_not_leave_the_identity_map() -> None:
+    (problem,) = refused({"guest": "touch", "params": {"base": "0xfffff000", "pages": 2}})
+    assert problem == ("vcpus[0].params", "up to 0x100001000", "guests are mapped up to 0x100000000")
+
+
+def test_every_vcpu_at_fault_is_told_with_its_line() -> None:
+    found = refused({"asm": "nop\nbogus\n"}, {"guest": "spin"}, {"asm": "jmp nowhere"})
+    assert found == [
+        ("vcpus[0].asm", "line 2: bogus", "no such instruction"),
+        ("vcpus[2].asm", "line 1: jmp nowhere", "a name that nothing defines"),
+    ]
+
+
+def test_code_must_be_there_and_fit() -> None:
+    assert refused({"asm": "; nothing"}) == [("vcpus[0].asm", "", "no instructions")]
+    (problem,) = refused({"asm": ".zero 0x2000\nhlt"})
+    assert problem == ("vcpus[0].asm", "8193 bytes of code", "at most 8192 fit a vCPU's code area")
