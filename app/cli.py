@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from engine.machine.program import check_scenario
 
 from engine.hypervisor.contract.errors import HypervisorMissing, Unsupported
+from engine.machine.program import check_scenario
 from engine.model.problems import ScenarioProblems
 from engine.model.scenario import Scenario
 from engine.session.doctor import Finding, report

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from typing import TypedDict
 
 from fastapi import FastAPI
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
@@ -18,6 +17,7 @@ from app.scenarios import pages
 from app.scenarios import routes as scenarios
 from app.scenarios.builtin import store_builtins
 from app.scenarios.checking import Checker
+from app.security.body import BodyLimit
 from app.security.cookies import OwnerCookie, Owners
 from app.security.csp import SecurityHeaders
 from app.security.limits import MAX_BODY, Buckets
@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None, host: SessionHost | None = None
 
 def _guard(app: FastAPI, settings: Settings) -> None:
     """The last one added is the first to see a request."""
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY)
+    app.add_middleware(BodyLimit, most=MAX_BODY)
     app.add_middleware(OwnerCookie, owners=Owners(settings.signing_key()))
     app.add_middleware(OriginCheck)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts, www_redirect=False)

@@ -84,6 +84,7 @@ class ListingPart(View):
 def page(view: View, status: int = 200) -> HTMLResponse:
     """The response that shows `view`."""
     context = {field.name: getattr(view, field.name) for field in fields(view)}
+    context["version"] = version("ringfence")
     context["page"] = view.template.removesuffix(".html")
     return HTMLResponse(_environment().get_template(view.template).render(context), status)
 
@@ -93,5 +94,4 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.globals["version"] = version("ringfence")
     return environment

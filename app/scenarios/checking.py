@@ -14,7 +14,8 @@ from app.scenarios.schemas import LineOut, ProblemOut, VcpuListing
 from engine import wire
 from engine.model.problems import Problem
 
-_SECONDS = 5.0
+_SECONDS = 10.0
+"""An assembler that hangs is given up line by line, a quarter of a second each (engine.x86.keystone_process)."""
 _LIMITS: Limits = {resource.RLIMIT_AS: 2 << 30, resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 64}
 
 

@@ -43,7 +43,7 @@ async def download_yaml(scenario_id: str, session: Reading) -> Response:
 @router.get("/s/{scenario_id}/scenario.json")
 async def download_json(scenario_id: str, session: Reading) -> Response:
     scenario = await ScenarioService(session).get(scenario_id)
-    return _download(scenario.body, f"{scenario_id}.json", "application/json")
+    return _download(service.plain_json(scenario), f"{scenario_id}.json", "application/json")
 
 
 @router.get("/scenarios")

@@ -30,7 +30,7 @@ async def body_text(request: Request) -> bytes:
 @router.get("/scenario.schema.json")
 async def scenario_schema() -> dict[str, Any]:
     """JSON Schema of the scenario file."""
-    return schema.json()
+    return schema.scenario_schema()
 
 
 @router.get("/scenarios")

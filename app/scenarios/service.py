@@ -1,11 +1,12 @@
 """Rules of scenarios: what is stored under which id, and what people get to see of it."""
 
 import hashlib
+import json
 import time
 from collections.abc import Sequence
 
 import msgspec
-from engine.model.text import from_canonical, to_yaml
+import yaml
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Scenario
@@ -14,6 +15,8 @@ from app.render import ScenarioView
 from app.scenarios.checking import Checked
 from app.scenarios.repository import ScenarioRepository
 from app.scenarios.schemas import ScenarioOut, ScenarioSummary
+from engine.model.text import from_canonical
+from engine.model.yaml_text import to_yaml
 
 _SHOWN = 200
 """Entries of an owner's list that pages show."""
@@ -70,6 +73,11 @@ def view(scenario: Scenario) -> ScenarioView:
 def text(scenario: Scenario) -> str:
     """As a person would write it."""
     return to_yaml(from_canonical(scenario.body.encode()))
+
+
+def plain_json(scenario: Scenario) -> str:
+    """The same as JSON, in the form that can be read in again."""
+    return json.dumps(yaml.safe_load(text(scenario)), indent=2) + "\n"
 
 
 def full(scenario: Scenario) -> ScenarioOut:

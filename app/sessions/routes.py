@@ -3,7 +3,6 @@
 from typing import Any, get_args
 
 import msgspec
-from engine.model.text import from_canonical
 from fastapi import APIRouter, HTTPException, Request
 
 from app.scenarios.service import ScenarioService
@@ -13,6 +12,7 @@ from app.sessions.schemas import Done, ErrorOut, SessionIn, SessionOut
 from app.sessions.service import CapReachedError
 from engine.model.commands import AnyCommand
 from engine.model.scenario import HypervisorChoice
+from engine.model.text import from_canonical
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 

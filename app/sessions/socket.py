@@ -1,10 +1,11 @@
 """The websocket of one viewer: frames out, as far as its credit goes; acknowledgements in, and nothing else."""
 
-import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
+import anyio
 import msgspec
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
@@ -55,9 +56,8 @@ async def watch(socket: WebSocket, session_id: str, services: AllServices) -> No
         await socket.accept()
         code = await Watching(socket, session, services.settings.stall_after).run()
         # A client that reads nothing must not hold us here, and one that has gone needs no goodbye.
-        with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-            async with asyncio.timeout(_GOODBYE_SECONDS):
-                await socket.close(code)
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError), anyio.move_on_after(_GOODBYE_SECONDS):
+            await socket.close(code)
 
 
 class Watching:
@@ -72,17 +72,21 @@ class Watching:
 
     async def run(self) -> int:
         """Serve until the session ends, the client goes or breaks a rule; the code to close with."""
-        tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._listen())]
+        codes: list[int] = []
+
+        async def until_done(direction: Callable[[], Awaitable[int]]) -> None:
+            # Sending to a client that has just gone raises; that it has gone is nothing to report.
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+                codes.append(await direction())
+            both.cancel_scope.cancel()
+
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return done.pop().result()
-        except (WebSocketDisconnect, RuntimeError):
-            return NORMAL
+            async with anyio.create_task_group() as both:
+                both.start_soon(until_done, self._send)
+                both.start_soon(until_done, self._listen)
         finally:
             self._session.hub.leave(self._seat)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        return codes[0] if codes else NORMAL
 
     async def _send(self) -> int:
         while self._session.ending is None:
@@ -97,22 +101,18 @@ class Watching:
         return await self._say_goodbye(self._session.ending)
 
     async def _sent(self, frame: bytes) -> bool:
-        try:
-            async with asyncio.timeout(self._stall_after):
-                await self._socket.send_bytes(frame)
-        except TimeoutError:
-            return False
-        return True
+        with anyio.move_on_after(self._stall_after) as limit:
+            await self._socket.send_bytes(frame)
+        return not limit.cancelled_caught
 
     def _stalled(self) -> bool:
         viewer = self._seat.viewer
         return viewer.stalled and viewer.waiting > 0 and time.monotonic() - self._last_ack > self._stall_after
 
     async def _say_goodbye(self, end: Ending) -> int:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_SECONDS):
-                message = msgspec.json.encode(Ended(end.reason, end.signal, end.exit))
-                await self._socket.send_text(message.decode())
+        with anyio.move_on_after(_GOODBYE_SECONDS):
+            message = msgspec.json.encode(Ended(end.reason, end.signal, end.exit))
+            await self._socket.send_text(message.decode())
         return NORMAL if end.expected else ENGINE_DIED
 
     async def _listen(self) -> int:

@@ -4,6 +4,8 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -35,7 +37,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, scenario_text: st
     with running_server(tmp_path) as server, httpx2.Client(base_url=server.url) as client:
         client.get("/api/scenarios")
         with ThreadPoolExecutor(4) as pool:
-            saved = list(pool.map(lambda number: save(client, number), range(20)))
+            saved = list(pool.map(partial(save, client), range(20)))
         os.kill(server.pid, signal.SIGKILL)
         jar = client.cookies
     with running_server(tmp_path) as server, httpx2.Client(base_url=server.url, cookies=jar) as client:
@@ -78,13 +80,8 @@ def test_frames_are_not_compressed_a_second_time(server: Server) -> None:
 
 def test_two_servers_started_on_one_empty_folder_share_it(tmp_path: Path) -> None:
     """Both migrate, both make a key: one database, one key, and a cookie of one holds for the other."""
-    with ThreadPoolExecutor(2) as pool:
-        contexts = [running_server(tmp_path) for _ in range(2)]
-        servers = list(pool.map(lambda context: context.__enter__(), contexts))
-    try:
-        with httpx2.Client() as client:
-            client.get(servers[0].url + "/api/scenarios")
-            assert "set-cookie" not in client.get(servers[1].url + "/api/scenarios").headers
-    finally:
-        for context in contexts:
-            context.__exit__(None, None, None)
+    with ExitStack() as running, ThreadPoolExecutor(2) as pool, httpx2.Client() as client:
+        starts: list[AbstractContextManager[Server]] = [running_server(tmp_path) for _ in range(2)]
+        one, two = pool.map(lambda start: running.enter_context(start), starts)
+        client.get(f"{one.url}/api/scenarios")
+        assert "set-cookie" not in client.get(f"{two.url}/api/scenarios").headers

@@ -19,7 +19,7 @@ def session(client: TestClient, saved: str) -> dict[str, Any]:
 
 @pytest.fixture
 def path(session: dict[str, Any]) -> str:
-    return f"/ws/sessions/{session['id']}"
+    return f"ws://127.0.0.1:8000/ws/sessions/{session['id']}"
 
 
 def run(client: TestClient, session: dict[str, Any]) -> None:
@@ -153,7 +153,7 @@ def test_frames_that_are_never_acknowledged_end_it(make_client: Callable[..., Te
     saved = client.post("/api/scenarios", content=scenario_text).json()["id"]
     session = client.post("/api/sessions", json={"scenario": saved}).json()
     run(client, session)
-    with client.websocket_connect(f"/ws/sessions/{session['id']}") as socket:
+    with client.websocket_connect(f"ws://127.0.0.1:8000/ws/sessions/{session['id']}") as socket:
         frames = 0
         while "bytes" in (message := socket.receive()):
             frames += 1

@@ -1,6 +1,8 @@
 """Viewers that do not keep up, against a real server: they slow nobody and cost no memory."""
 
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import httpx2
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from engine.session.frame import MERGED, decode_frame
+from engine.session.frame import MERGED, Header, decode_frame
 from tests.peers.server import Server
 
 BIG = """\
@@ -37,10 +39,13 @@ class Lab:
     def command(self, **fields: object) -> None:
         self._client.post(f"/api/sessions/{self.session['id']}/commands", json=fields).raise_for_status()
 
-    def watch(self) -> ClientConnection:
+    @contextmanager
+    def watch(self) -> Iterator[ClientConnection]:
         cookie = "; ".join(f"{name}={value}" for name, value in self._client.cookies.items())
         url = f"{self._server.url.replace('http', 'ws')}/ws/sessions/{self.session['id']}"
-        return connect(url, additional_headers={"Cookie": cookie}, compression=None, max_size=None, proxy=None)
+        headers = {"Cookie": cookie}
+        with connect(url, additional_headers=headers, compression=None, max_size=None, proxy=None) as socket:
+            yield socket
 
     def close(self) -> None:
         self._client.close()
@@ -58,39 +63,41 @@ def lab(server: Server) -> Any:
     opened.close()
 
 
-def keep_up(socket: ClientConnection, seconds: float) -> list[float]:
-    """Acknowledge every frame; when each came."""
-    times: list[float] = []
-    end = time.monotonic() + seconds
+def receive(socket: ClientConnection) -> Header:
+    frame = socket.recv(timeout=5)
+    assert isinstance(frame, bytes)
+    return decode_frame(frame)[0]
+
+
+def keep_up(socket: ClientConnection, seconds: float) -> int:
+    """Acknowledge every frame; how many came."""
+    frames, end = 0, time.monotonic() + seconds
     while time.monotonic() < end:
-        data = socket.recv(timeout=5)
-        assert isinstance(data, bytes)
-        socket.send(f'{{"ack": {decode_frame(data)[0].seq}}}')
-        times.append(time.monotonic())
-    return times
+        socket.send(f'{{"ack": {receive(socket).seq}}}')
+        frames += 1
+    return frames
 
 
 def test_viewers_that_stand_still_slow_nobody_and_cost_no_memory(lab: Lab) -> None:
-    quick = lab.watch()
-    alone = keep_up(quick, 2.0)
-    slow = [lab.watch() for _ in range(20)]
-    keep_up(quick, 2.0)
-    before = lab.server_memory()
-    crowded = keep_up(quick, 4.0)
-    grown = lab.server_memory() - before
-    assert len(crowded) > len(alone), "in twice the time"
+    with ExitStack() as stack:
+        quick = stack.enter_context(lab.watch())
+        alone = keep_up(quick, 2.0)
+        for _ in range(20):
+            stack.enter_context(lab.watch())
+        keep_up(quick, 2.0)
+        before = lab.server_memory()
+        crowded = keep_up(quick, 4.0)
+        grown = lab.server_memory() - before
+    assert crowded > alone, "in twice the time"
     assert grown < 16 << 20, "an unbounded queue would hold 20 viewers x 100 frames x up to 128 KiB"
-    for socket in [quick, *slow]:
-        socket.close()
 
 
 def test_whoever_comes_back_to_it_gets_all_that_it_missed_in_one_frame(lab: Lab) -> None:
-    socket = lab.watch()
-    first = [decode_frame(socket.recv(timeout=5))[0] for _ in range(2)]
-    time.sleep(1.0)
-    socket.send(f'{{"ack": {first[-1].seq}}}')
-    header, _ = decode_frame(socket.recv(timeout=5))
+    with lab.watch() as socket:
+        first = [receive(socket) for _ in range(2)]
+        time.sleep(1.0)
+        socket.send(f'{{"ack": {first[-1].seq}}}')
+        header = receive(socket)
     assert header.flags & MERGED
     assert header.first_seq == first[-1].seq + 1
     assert header.seq > header.first_seq + 5
-    socket.close()
