@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from playwright.sync_api import Page
 
 from bench.figure import Absent, Figure
 from engine.session.frame import EXITS, RAW, decode_frame
 from engine.session.status import ExitRecord
 from tests.peers.absent import chromium_absent
 from tests.peers.browser import running_chromium
+from tests.peers.screen import Screen
 from tests.peers.server import Server, running_server
 from tests.peers.visitor import Visitor, acknowledge
 
@@ -47,17 +47,12 @@ def in_browser(server: Server) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Latency and drawing time of painted frames, ms."""
     with running_chromium() as browser:
         page = browser.new_page(viewport={"width": 1366, "height": 768})
-        page.goto(server.url)
-        run_if_paused(page)
-        page.wait_for_function(f"Number(document.body.dataset.frameSeq) > {PAINTED}", timeout=60_000)
-        found: dict[str, Any] = page.evaluate("({latency: ringfence.latency, painting: ringfence.painting})")
+        screen = Screen(page).open(server.url)
+        screen.until(lambda: screen.frame > PAINTED, f"frame {PAINTED}")
+        found: dict[str, Any] = page.evaluate(
+            "({latency: window.ringfence.latency, painting: window.ringfence.painting})"
+        )
     return tuple(found["latency"][-PAINTED:]), tuple(found["painting"][-PAINTED:])
-
-
-def run_if_paused(page: Page) -> None:
-    page.wait_for_selector("body[data-phase=running], body[data-phase=paused]", timeout=30_000)
-    if page.locator("body").get_attribute("data-phase") == "paused":
-        page.keyboard.press("Space")
 
 
 async def waits(server: Server) -> list[float]:

@@ -19,9 +19,12 @@ def screen(page: Page, either_lab: Server) -> Screen:
 
 
 def test_the_map_lives(screen: Screen) -> None:
-    before = screen.pixels()
-    screen.wait_frames(20)
-    assert screen.pixels() != before
+    screen.page.get_by_role("button", name="Reset").click()
+    screen.reaches("paused")
+    cold = screen.pixels()
+    screen.run_button.click()
+    screen.reaches("running")
+    screen.until(lambda: screen.pixels() != cold, "the first dirty page on the map")
 
 
 def test_twenty_frames_a_second(screen: Screen) -> None:

@@ -1,16 +1,15 @@
 """The lab's page as its user sees it: by roles, labels and what is written there."""
 
 import re
+import time
+from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
 RANGE = re.compile(r"0x([0-9a-f]+)")
 FRAME_MS = 20_000
-COUNT = """(kind) => {
-  const chips = [...document.querySelectorAll("#kinds button")];
-  const chip = chips.find((one) => one.textContent.trim().startsWith(kind));
-  return chip ? Number(chip.textContent.replace(/\\D/g, "")) : 0;
-}"""
+SHORT = re.compile(r"([\d.,]+)([kMG]?)\s*$")
+FACTORS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
 class Screen:
@@ -41,19 +40,31 @@ class Screen:
     def wait_frames(self, more: int) -> None:
         """Until so many further frames were painted."""
         wanted = self.frame + more
-        self.page.wait_for_function(f"Number(document.body.dataset.frameSeq) >= {wanted}", timeout=FRAME_MS)
+        self.until(lambda: self.frame >= wanted, f"frame {wanted}")
+
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Ask again and again. wait_for_function would poll inside the page, by the eval that the policy forbids."""
+        deadline = time.monotonic() + FRAME_MS / 1000
+        while not holds():
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            self.page.wait_for_timeout(50)
 
     def pixels(self) -> bytes:
         """The map as a picture, PNG."""
         return self.map.screenshot()
 
     def exits(self, kind: str) -> int:
-        """How many of a kind the page counts."""
-        return int(self.page.evaluate(COUNT, kind))
+        """How many of a kind the page counts; from 1,000 on as short as the page says it, 2.0k for one."""
+        chips = self.page.get_by_role("group", name="Kinds of exit shown").get_by_role("button").all_inner_texts()
+        found = [SHORT.search(text.strip()) for text in chips if kind in text]
+        if not found:
+            return 0
+        assert found[0], chips
+        return round(float(found[0][1].replace(",", "")) * FACTORS[found[0][2]])
 
-    def wait_exits(self, kind: str, holds: str) -> None:
-        """Until the count n of a kind satisfies `holds`, e.g. `n > 3`."""
-        self.page.wait_for_function(f"(kind) => {{ const n = ({COUNT})(kind); return {holds}; }}", arg=kind)
+    def wait_exits(self, kind: str, holds: Callable[[int], bool]) -> None:
+        """Until the count of a kind satisfies `holds`."""
+        self.until(lambda: holds(self.exits(kind)), f"the count of {kind} exits")
 
     def drag(self, at: tuple[float, float], to: tuple[float, float]) -> int:
         """Drag over the map, points as shares of its width and height; the gpa where the selection begins."""
@@ -76,7 +87,8 @@ class Screen:
 
     def denials_grow(self) -> None:
         """More protection exits than now, soon."""
-        self.wait_exits("protection", f"n > {self.exits('protection')}")
+        before = self.exits("protection")
+        self.wait_exits("protection", lambda count: count > before)
 
     def denials_rest(self) -> bool:
         """Whether no protection exit came for half a second's frames, after a moment to drain."""
