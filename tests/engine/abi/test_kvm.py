@@ -1,0 +1,107 @@
+"""Numbers and layouts against the header itself, where a C compiler has it."""
+
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engine.abi import kvm
+
+HEADER = Path("/usr/include/linux/kvm.h")
+pytestmark = pytest.mark.skipif(
+    not (HEADER.exists() and shutil.which("gcc")),
+    reason="NO <linux/kvm.h> TO COMPARE WITH: install gcc and linux-libc-dev",
+)
+
+STRUCTS: dict[str, type[ctypes.Structure]] = {
+    "kvm_userspace_memory_region": kvm.UserspaceMemoryRegion,
+    "kvm_dirty_log": kvm.DirtyLog,
+    "kvm_segment": kvm.Segment,
+    "kvm_dtable": kvm.Dtable,
+    "kvm_sregs": kvm.Sregs,
+}
+RUN_FIELDS = {
+    "immediate_exit": kvm.RUN_IMMEDIATE_EXIT,
+    "exit_reason": kvm.RUN_EXIT_REASON,
+    "io.direction": kvm.RUN_IO_DIRECTION,
+    "io.size": kvm.RUN_IO_SIZE,
+    "io.port": kvm.RUN_IO_PORT,
+    "io.count": kvm.RUN_IO_COUNT,
+    "io.data_offset": kvm.RUN_IO_DATA_OFFSET,
+    "mmio.phys_addr": kvm.RUN_MMIO_PHYS_ADDR,
+    "mmio.data": kvm.RUN_MMIO_DATA,
+    "mmio.len": kvm.RUN_MMIO_LEN,
+    "mmio.is_write": kvm.RUN_MMIO_IS_WRITE,
+    "internal.suberror": kvm.RUN_INTERNAL_SUBERROR,
+    "internal.ndata": kvm.RUN_INTERNAL_NDATA,
+    "internal.data": kvm.RUN_INTERNAL_DATA,
+    "fail_entry.hardware_entry_failure_reason": kvm.RUN_FAIL_ENTRY_REASON,
+    "kvm_valid_regs": kvm.RUN_VALID_REGS,
+    "s.regs.regs": kvm.RUN_SYNC_REGS,
+    "s.regs.regs.rip": kvm.RUN_SYNC_REGS + 128,
+    "s.regs.sregs": kvm.RUN_SYNC_REGS + kvm.REGS_SIZE,
+    "s.regs.sregs.cr3": kvm.RUN_SYNC_REGS + kvm.REGS_SIZE + kvm.Sregs.cr3.offset,
+}
+CONSTANTS = {
+    "KVM_API_VERSION": kvm.API_VERSION,
+    "KVM_MEM_LOG_DIRTY_PAGES": kvm.MEM_LOG_DIRTY_PAGES,
+    "KVM_MEM_READONLY": kvm.MEM_READONLY,
+    "KVM_GUESTDBG_ENABLE": kvm.GUESTDBG_ENABLE,
+    "KVM_GUESTDBG_SINGLESTEP": kvm.GUESTDBG_SINGLESTEP,
+    "KVM_SYNC_X86_REGS": kvm.SYNC_X86_REGS,
+    "KVM_SYNC_X86_SREGS": kvm.SYNC_X86_SREGS,
+    "KVM_INTERNAL_ERROR_EMULATION": kvm.INTERNAL_ERROR_EMULATION,
+    "KVM_EXIT_IO_OUT": kvm.EXIT_IO_OUT,
+    "KVM_EXIT_IO_IN": kvm.EXIT_IO_IN,
+    "sizeof(struct kvm_regs)": kvm.REGS_SIZE,
+    "sizeof(struct kvm_fpu)": kvm.FPU_SIZE,
+    "sizeof(struct kvm_guest_debug)": ctypes.sizeof(kvm.GuestDebug),
+    "sizeof(struct kvm_cpuid_entry2)": kvm.CPUID_ENTRY_SIZE,
+    "offsetof(struct kvm_cpuid2, entries)": kvm.CPUID_HEADER_SIZE,
+}
+
+
+@pytest.fixture(scope="module")
+def header(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """What the compiler makes of each expression."""
+    folder = tmp_path_factory.mktemp("abi")
+    lines = [_printed(name) for name in _expressions()]
+    source = folder / "abi.c"
+    source.write_text(
+        "#include <stddef.h>\n#include <stdio.h>\n#include <linux/kvm.h>\nint main(void) {\n"
+        + "\n".join(lines)
+        + "\n  return 0;\n}\n"
+    )
+    subprocess.run(["gcc", "-Wno-format", "-o", folder / "abi", source], check=True)
+    output = subprocess.run([folder / "abi"], check=True, capture_output=True, text=True).stdout
+    return {name: int(value) for name, _, value in (line.rpartition("=") for line in output.splitlines())}
+
+
+def _printed(name: str) -> str:
+    """A line of C; a constant is left out where the header is too old to have it."""
+    line = f'  printf("{name}=%llu\\n", (unsigned long long)({name}));'
+    return f"#ifdef {name}\n{line}\n#endif" if name.isidentifier() else line
+
+
+def _expressions() -> dict[str, int]:
+    """Each C expression with the number we have for it."""
+    found = dict(CONSTANTS)
+    found |= {request.name: int(request) for request in kvm.Ioctl}
+    found |= {f"KVM_CAP_{cap.name}": int(cap) for cap in kvm.Cap}
+    found |= {f"KVM_EXIT_{reason.name}": int(reason) for reason in kvm.ExitReason}
+    found |= {f"offsetof(struct kvm_run, {field})": offset for field, offset in RUN_FIELDS.items()}
+    for name, struct in STRUCTS.items():
+        found[f"sizeof(struct {name})"] = ctypes.sizeof(struct)
+        for field, *_ in struct._fields_:
+            if not field.startswith("padding"):
+                found[f"offsetof(struct {name}, {field})"] = getattr(struct, field).offset
+    return found
+
+
+@pytest.mark.parametrize("expression", _expressions())
+def test_is_as_in_the_header(header: dict[str, int], expression: str) -> None:
+    if expression not in header:
+        pytest.skip(f"{HEADER} is older than {expression}")
+    assert _expressions()[expression] == header[expression]
