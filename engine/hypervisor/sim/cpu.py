@@ -16,12 +16,14 @@ import struct
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import unicorn
 from unicorn import unicorn_const as uc
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3 import unicorn as binding
 from unicorn.unicorn_py3.arch import intel
 
+from engine.hypervisor.sim.flags import Lazy, repaired
 from engine.hypervisor.sim.stop import Event, Stop, Watcher
 from engine.model.registers import NAMES, Registers
 from engine.model.rights import Access
@@ -34,6 +36,7 @@ _CR0, _CR4 = 0x8005_0033, 0x620
 _CALIBRATION = 0x12_3457
 """A budget no other number in the engine's structure is likely to equal."""
 _STRUCTURE = 2400
+_LAZY = struct.Struct("<QQ8xI")
 
 
 class Core:
@@ -63,6 +66,7 @@ class Core:
         self._hook(scratch)
         self._counter = ctypes.c_size_t.from_address(self._handle.value + _counter_offset())
         self._batch = _Batch(self._handle)
+        self._raw = self.context()
         self._cr3 = ctypes.c_uint64()
 
     def enter_long_mode(self, cr3: int) -> None:
@@ -87,8 +91,10 @@ class Core:
             return Stop("io", self._io_at, self._event)
         if status == uc.UC_ERR_OK:
             return Stop("budget", count) if begun > count else Stop("hlt", begun)
-        denied = self._watcher.denied()
+        denied = self._watcher.refused()
         if denied is not None:
+            if denied is not Access.EXECUTE:
+                self._repair()
             return Stop("fault", begun if denied is Access.EXECUTE else begun - 1, self._event)
         return Stop("exception", max(0, begun - 1), None, str(binding.UcError(status)))
 
@@ -135,6 +141,20 @@ class Core:
     def close(self) -> None:
         """Free the engine now; it holds RAM's address. Nothing may be called afterwards."""
         self._uc._Uc__finalizer()
+
+    def _repair(self) -> None:
+        right = self._repaired()
+        if right.rflags != self._batch.read().rflags:
+            self.set_registers(right)
+
+    def _repaired(self) -> Registers:
+        """Registers in the middle of a block, where the engine's flags may be wrong (flags.py)."""
+        self.save(self._raw)
+        lazy = Lazy(
+            *_LAZY.unpack_from(ctypes.string_at(self._raw.context.value, _lazy_offset() + _LAZY.size), _lazy_offset())
+        )
+        registers = self._batch.read()
+        return msgspec.structs.replace(registers, rflags=repaired(registers.rflags, lazy))
 
     def _read(self, register: int) -> int:
         _LIBRARY.uc_reg_read(self._handle, register, ctypes.byref(self._cr3))
@@ -192,7 +212,7 @@ class Core:
     def _io(self, port: int, size: int, value: int | None) -> None:
         # The counter includes this instruction, which is not done before its exit is answered.
         self._io_at = self._counter.value - 1
-        self._event = Event(port, size, value, self._batch.read())
+        self._event = Event(port, size, value, self._repaired())
         _LIBRARY.uc_emu_stop(self._handle)
 
 
@@ -222,6 +242,18 @@ _FLUSH_TLB = uc.UC_CTL_TLB_FLUSH | uc.UC_CTL_IO_WRITE << 30
 def _check(status: int) -> None:
     if status != uc.UC_ERR_OK:
         raise binding.UcError(status)
+
+
+@lru_cache(maxsize=1)
+def _lazy_offset() -> int:
+    """Where a saved context has cc_dst, cc_src and cc_op: behind RIP and EFLAGS."""
+    probe: Any = binding.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
+    probe.reg_write(x86.UC_X86_REG_RIP, _CALIBRATION)
+    context = probe.context_save()
+    raw = ctypes.string_at(context.context.value, context.size)
+    if raw.count(struct.pack("<Q", _CALIBRATION)) != 1:
+        raise RuntimeError(f"Unicorn {VERSION}: a saved context does not look as in 2.1.4")
+    return raw.index(struct.pack("<Q", _CALIBRATION)) + 16
 
 
 @lru_cache(maxsize=1)

@@ -33,7 +33,7 @@ class Denied(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fill:
-    """One vCPU's software EPT.
+    """One vCPU's software EPT, its core's Watcher.
 
     While `trying` one instruction, data goes to scratch. Then, and with `lookahead`, any fetch goes through: the
     emulator translates a block at a time, and may trip over a page that execution does not reach.
@@ -48,7 +48,7 @@ class Fill:
         self.lookahead = False
         self.denied: Denied | None = None
 
-    def __call__(self, gva: int, access: Access) -> tuple[int, int] | None:
+    def fill(self, gva: int, access: Access) -> tuple[int, int] | None:
         """(emulator address of the page, permissions); None, and `denied` set, when the access may not happen."""
         leads = self.tables.translate(self.cr3(), gva, access is Access.WRITE, access is Access.EXECUTE)
         if access is Access.EXECUTE and (self.lookahead or self.trying):
@@ -68,6 +68,13 @@ class Fill:
             self.denied = Denied(gva, access, gpa)
             return None
         return found[0], found[1] & rights
+
+    def refused(self) -> Access | None:
+        """What was denied last; None when nothing was."""
+        return self.denied.access if self.denied else None
+
+    def touched(self, access: Access, at: int, size: int) -> None:
+        self._scratch.touched(access, at, size)
 
     def _fetch(self, gpa: int) -> tuple[int, int] | None:
         gfn = gpa >> PAGE_SHIFT

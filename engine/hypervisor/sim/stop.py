@@ -31,7 +31,7 @@ class Watcher(Protocol):
 
     def fill(self, gva: int, access: Access) -> tuple[int, int] | None: ...
 
-    def denied(self) -> Access | None:
+    def refused(self) -> Access | None:
         """What the last fill refused; None when it refused nothing."""
         ...
 

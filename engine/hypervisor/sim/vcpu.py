@@ -112,19 +112,9 @@ class SimVcpu:
             self._closed = True
             self._core.close()
 
-    # The core's watcher.
-    def fill(self, gva: int, access: Access) -> tuple[int, int] | None:
-        return self._fill(gva, access)
-
-    def denied(self) -> Access | None:
-        return self._fill.denied.access if self._fill.denied else None
-
-    def touched(self, access: Access, at: int, size: int) -> None:
-        self._scratch.touched(access, at, size)
-
     def _make_core(self, cr3: int) -> Core:
         ram = (0, self._ram.size, self._ram.address)
-        core = Core(ram, (SCRATCH, PAGES * PAGE_SIZE, self._scratch.address), self)
+        core = Core(ram, (SCRATCH, PAGES * PAGE_SIZE, self._scratch.address), self._fill)
         core.enter_long_mode(cr3)
         self._fill.cr3 = core.cr3
         return core
@@ -142,7 +132,7 @@ class SimVcpu:
         stop = self._core.start(count)
         if count == 1 and stop.reason == "budget" and self._core.registers() == before:
             self._step_apart()
-        ahead = stop.reason == "fault" and stop.executed == count and self.denied() is Access.EXECUTE
+        ahead = stop.reason == "fault" and stop.executed == count and self._fill.refused() is Access.EXECUTE
         if not ahead:  # else the budget ended before the fetch that was refused
             self._ended(stop)
 
