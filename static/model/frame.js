@@ -108,5 +108,5 @@ function words(bytes) {
  * @param {Uint8Array} bytes
  */
 export function json(bytes) {
-  return JSON.parse(text.decode(bytes).replace(LONG, (found, string, long) => (long ? `"${long}"` : found)));
+  return JSON.parse(text.decode(bytes).replace(LONG, (found, _text, long) => (long ? `"${long}"` : found)));
 }

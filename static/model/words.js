@@ -22,12 +22,17 @@ function verb(record) {
 export function line(record) {
   const gpa = record.gpa === null ? "" : hex(record.gpa);
   switch (record.kind) {
-    case "protection": return { act: verb(record), on: gpa, remark: `denied VTL${record.vtl}${record.mask === null ? "" : " " + rightsText(record.mask)}` };
+    case "protection": return { act: verb(record), on: gpa, remark: denied(record) };
     case "void": return { act: verb(record), on: gpa, remark: "no slot" };
     case "mmio": return { act: verb(record), on: gpa, remark: "read-only slot" };
     case "io": return portLine(record);
     default: return { act: record.kind.replace("_", " "), on: "", remark: record.text };
   }
+}
+
+/** @param {ExitRecord} record */
+function denied({ vtl, mask }) {
+  return ["denied", vtl === 0 ? "" : `VTL${vtl}`, mask === null ? "" : rightsText(mask)].filter(Boolean).join(" ");
 }
 
 /** @param {ExitRecord} record */

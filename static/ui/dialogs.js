@@ -1,6 +1,7 @@
 // Help, share, the map as a table, and the form that adds a slot.
 
-import { parseSize } from "../base/numbers.js";
+import { bytes, gpaText, parseSize } from "../base/numbers.js";
+import { runsOf } from "../base/runs.js";
 import { send } from "../net/commands.js";
 import { byId, setText } from "./element.js";
 import { fillTable, tableText } from "./table.js";
@@ -60,7 +61,7 @@ async function copy(text, where) {
 }
 
 /**
- * Opens the form with the lowest free id, after the last slot.
+ * Opens the form with the lowest free id and the first gap between the slots.
  * @param {Guest} guest
  */
 function openSlot(guest) {
@@ -68,11 +69,11 @@ function openSlot(guest) {
   const form = /** @type {HTMLFormElement} */ (byId("slot-form"));
   let id = 0;
   while (slots.some(({ slot }) => slot === id)) id++;
-  const end = Math.max(0, ...slots.map(({ base, size }) => base + size));
+  const gap = runsOf(0, guest.pages.count, (page) => guest.pages.owner[page] === 0).find(({ key }) => key);
   field(form, "slot").value = String(id);
-  if (!field(form, "base").value) field(form, "base").value = "0x" + end.toString(16);
-  if (!field(form, "size").value) field(form, "size").value = "64KiB";
-  setText(byId("slot-problem"), "");
+  field(form, "base").value = gap ? gpaText(gap.first) : "";
+  field(form, "size").value = gap ? bytes(gap.count * 4096).replace(" ", "") : "";
+  setText(byId("slot-problem"), gap ? "" : "All of the guest's memory is in slots already: delete one first.");
   open("slot-dialog");
 }
 

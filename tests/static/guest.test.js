@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Guest } from "../../static/model/guest.js";
+import { slotChange } from "../../static/model/history.js";
+
+const SLOT = { slot: 1, base: 0x200000, size: 0x200000, offset: 0x200000, flags: 1 };
+
+/** @param {Partial<import("../../static/model/types").Frame>} given @param {object} [status] */
+function frame(given, status = {}) {
+  const whole = {
+    phase: "running", why: "", on_protection: "complete", speed: null, vcpus: [], slots: [SLOT], churn: null, exits: {},
+    exits_per_second: 0, dirty_per_second: 0, instructions: null, dropped: 0, last_seq: 10, ...status,
+  };
+  return {
+    keyframe: false, merged: false, seq: 1, firstSeq: 1, time: 0, pages: 1024, leftOut: 0, encodedAt: 0, info: null,
+    status: whole, dirty: null, masks: null, exits: [], faults: null, ...given,
+  };
+}
+
+test("frames fill the pages: slots, masks and heat", () => {
+  const guest = new Guest();
+  const dirty = new Uint32Array(32);
+  dirty[16] = 1;
+  guest.apply(frame({ dirty, masks: new Uint32Array([0x210, 4, 13]) }));
+  assert.equal(guest.pages.slotOf(0x200)?.slot, 1);
+  assert.equal(guest.pages.slotOf(0x1ff), null);
+  assert.deepEqual([...guest.pages.rights.subarray(0x20f, 0x215)], [15, 13, 13, 13, 13, 15]);
+  assert.equal(guest.pages.missingIn(0x200, 0x240), 2);
+  assert.equal(guest.heat.level(guest.heat.stamps[0x200], guest.now), 255);
+});
+
+test("a paused picture keeps its heat", () => {
+  const guest = new Guest();
+  guest.apply(frame({ dirty: new Uint32Array(32).fill(1) }));
+  guest.apply(frame({}, { phase: "paused" }));
+  guest.pass(5000);
+  assert.equal(guest.heat.level(guest.heat.stamps[0], guest.now), 255);
+});
+
+test("a reset forgets what happened before it", () => {
+  const guest = new Guest();
+  guest.apply(frame({ dirty: new Uint32Array(32).fill(1) }));
+  guest.apply(frame({}, { last_seq: 2 }));
+  assert.equal(guest.heat.stamps[0], 0);
+  assert.equal(guest.history.dirty.length, 0);
+  assert.equal(guest.generation, 2);
+});
+
+test("changes of slots and masks are marked, how things were at first is not", () => {
+  const guest = new Guest();
+  guest.apply(frame({ masks: new Uint32Array([0x210, 4, 13]) }));
+  assert.equal(guest.history.slotMarks.length + guest.history.maskMarks.length, 0);
+  guest.apply(frame({ time: 5, masks: new Uint32Array([]) }, { slots: [] }));
+  assert.deepEqual(guest.history.slotMarks, [{ time: 5, what: "slot 1 deleted" }]);
+  assert.equal(guest.history.maskMarks.length, 1);
+});
+
+test("slot changes in words", () => {
+  assert.equal(slotChange([], [SLOT]), "slot 1 added");
+  assert.equal(slotChange([SLOT], [{ ...SLOT, base: 0 }]), "slot 1 moved");
+  assert.equal(slotChange([SLOT], [{ ...SLOT, flags: 0 }]), "slot 1 flags");
+});

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { answered, line, valueOf, why } from "../../static/model/words.js";
+
+/** @type {import("../../static/model/types").ExitRecord} */
+const STORE = {
+  seq: 1, time: 0, vcpu: 0, vtl: 0, kind: "protection", rip: 0x10018, text: "mov [rdi], rax", listing: [], raw: "KVM_EXIT_MMIO",
+  answer: "complete", gpa: 0x210000, access: "write", size: 8, data: "2a00000000000000", mask: 13, port: null,
+};
+
+test("a denied store, in the stream and in a sentence", () => {
+  assert.deepEqual(line(STORE), { act: "write", on: "0x210000", remark: "denied R-X" });
+  assert.equal(why(STORE), "vCPU 0, in VTL0, stored 8 bytes to 0x210000. The page's mask for VTL0 is R-X: no W.");
+  assert.match(answered(STORE), /once/);
+});
+
+test("a dropped load gets all ones, a dropped store vanishes, a dropped fetch is skipped", () => {
+  assert.match(answered({ ...STORE, answer: "drop", access: "read" }), /all ones/);
+  assert.match(answered({ ...STORE, answer: "drop" }), /did not happen/);
+  assert.match(answered({ ...STORE, answer: "drop", access: "execute" }), /skipped/);
+});
+
+test("ports: out with its value, in without", () => {
+  const io = { ...STORE, kind: "io", gpa: null, access: null, mask: null, port: 0x10, size: 1 };
+  assert.deepEqual(line({ ...io, data: "2a" }), { act: "out", on: "0x10", remark: "← 0x2a" });
+  assert.deepEqual(line({ ...io, data: null }), { act: "in", on: "0x10", remark: "" });
+});
+
+test("bytes are little-endian", () => {
+  assert.equal(valueOf("3412"), "0x1234");
+  assert.equal(valueOf(""), "nothing");
+});
+
+test("an exit of a kind this page does not know is still told", () => {
+  assert.match(why({ ...STORE, kind: "later" }), /left the guest/);
+  assert.equal(line({ ...STORE, kind: "later_kind" }).act, "later kind");
+});
