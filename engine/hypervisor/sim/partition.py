@@ -6,7 +6,7 @@ from mmap import PAGESIZE
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.sim.code_pages import CodePages
-from engine.hypervisor.sim.cpu import VERSION
+from engine.hypervisor.sim.cpu.calibration import VERSION
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.regions import MAX_SLOTS

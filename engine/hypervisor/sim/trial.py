@@ -7,7 +7,7 @@ read-modify-write is whole: what it stores is computed from what its load sees a
 
 from typing import Any
 
-from engine.hypervisor.sim.cpu import Core
+from engine.hypervisor.sim.cpu.core import Core
 from engine.hypervisor.sim.exits import Verdict, verdict
 from engine.hypervisor.sim.fill import Fill
 from engine.hypervisor.sim.memory import SimMemory

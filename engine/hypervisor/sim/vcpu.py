@@ -8,7 +8,7 @@ import msgspec
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.code_pages import CodePages
-from engine.hypervisor.sim.cpu import Core
+from engine.hypervisor.sim.cpu.core import Core
 from engine.hypervisor.sim.exits import Verdict
 from engine.hypervisor.sim.fill import SCRATCH, Denied, Fill
 from engine.hypervisor.sim.memory import SimMemory

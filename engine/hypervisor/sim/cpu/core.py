@@ -1,4 +1,4 @@
-"""One virtual processor on Unicorn: the only file that knows the emulator.
+"""One virtual processor on Unicorn; this folder alone knows the emulator.
 
 RAM is mapped once and never again; rights live in the fill, which UC_HOOK_TLB_FILL asks on each TLB miss (a software
 EPT). Exactness rests on `count=`: it makes Unicorn call an internal hook before every instruction, which costs
@@ -6,37 +6,31 @@ little (17 to 20 million instructions/s in a store loop with slices of 10,000 on
 with a hook in Python) and has two effects that are used here:
 - a stop asked for inside an IN or OUT takes effect before the next instruction, not at the end of the block;
 - the hook's own counter tells how many instructions were begun. The public interface does not tell, so the counter
-  is found in the engine's structure once, by running a known program (`_counter_offset`), and read from there.
+  is found in the engine's structure once, by running a known program (calibration.py), and read from there.
 What one element of a repeated string instruction does counts as one instruction, its last check as one more; a store
 into the running block makes Unicorn begin that instruction twice, which counts it twice. Both repeat exactly.
 """
 
 import ctypes
-import struct
-from functools import lru_cache
 from typing import Any
 
 import msgspec
-import unicorn
 from unicorn import unicorn_const as uc
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3 import unicorn as binding
 from unicorn.unicorn_py3.arch import intel
 
+from engine.hypervisor.sim.cpu.batch import LIBRARY, Batch, check
+from engine.hypervisor.sim.cpu.calibration import LAZY, counter_offset, lazy_offset
 from engine.hypervisor.sim.flags import Lazy, repaired
 from engine.hypervisor.sim.stop import Event, Stop, Watcher
-from engine.model.registers import NAMES, Registers
+from engine.model.registers import Registers
 from engine.model.rights import Access
 
-VERSION = f"{unicorn.UC_VERSION_MAJOR}.{unicorn.UC_VERSION_MINOR}.{unicorn.UC_VERSION_PATCH}"
-_LIBRARY: Any = binding.uclib
 _ACCESS = {uc.UC_MEM_READ: Access.READ, uc.UC_MEM_WRITE: Access.WRITE, uc.UC_MEM_FETCH: Access.EXECUTE}
 _CR0, _CR4 = 0x8005_0033, 0x620
 """Paging, write protect, native FPU errors; PAE and SSE."""
-_CALIBRATION = 0x12_3457
-"""A budget no other number in the engine's structure is likely to equal."""
-_STRUCTURE = 2400
-_LAZY = struct.Struct("<QQ8xI")
+_FLUSH_TLB = uc.UC_CTL_TLB_FLUSH | uc.UC_CTL_IO_WRITE << 30
 
 
 class Core:
@@ -64,8 +58,8 @@ class Core:
         self._uc.ctl_exits_enabled(True)
         self._uc.ctl_set_exits([])
         self._hook(scratch)
-        self._counter = ctypes.c_size_t.from_address(self._handle.value + _counter_offset())
-        self._batch = _Batch(self._handle)
+        self._counter = ctypes.c_size_t.from_address(self._handle.value + counter_offset())
+        self._batch = Batch(self._handle)
         self._raw = self.context()
         self._cr3 = ctypes.c_uint64()
 
@@ -78,7 +72,7 @@ class Core:
     def start(self, count: int) -> Stop:
         """Run at most `count` instructions from RIP on."""
         self._event = self._failure = None
-        status = _LIBRARY.uc_emu_start(self._handle, self.rip(), 0, 0, count)
+        status = LIBRARY.uc_emu_start(self._handle, self.rip(), 0, 0, count)
         if self._failure is not None:
             raise self._failure
         stop = self._stop(count, status)
@@ -126,7 +120,7 @@ class Core:
 
     def flush(self) -> None:
         """Forget every translation in the TLB: the next access to each page asks the fill."""
-        _check(_LIBRARY.uc_ctl(self._handle, _FLUSH_TLB))
+        check(LIBRARY.uc_ctl(self._handle, _FLUSH_TLB))
 
     def forget_code(self, offset: int, size: int) -> None:
         """Forget translated code of RAM at `offset`; the TLB must be flushed afterwards."""
@@ -151,13 +145,13 @@ class Core:
         """Registers in the middle of a block, where the engine's flags may be wrong (flags.py)."""
         self.save(self._raw)
         lazy = Lazy(
-            *_LAZY.unpack_from(ctypes.string_at(self._raw.context.value, _lazy_offset() + _LAZY.size), _lazy_offset())
+            *LAZY.unpack_from(ctypes.string_at(self._raw.context.value, lazy_offset() + LAZY.size), lazy_offset())
         )
         registers = self._batch.read()
         return msgspec.structs.replace(registers, rflags=repaired(registers.rflags, lazy))
 
     def _read(self, register: int) -> int:
-        _LIBRARY.uc_reg_read(self._handle, register, ctypes.byref(self._cr3))
+        LIBRARY.uc_reg_read(self._handle, register, ctypes.byref(self._cr3))
         return self._cr3.value
 
     def _hook(self, scratch: tuple[int, int, int]) -> None:
@@ -213,61 +207,4 @@ class Core:
         # The counter includes this instruction, which is not done before its exit is answered.
         self._io_at = self._counter.value - 1
         self._event = Event(port, size, value, self._repaired())
-        _LIBRARY.uc_emu_stop(self._handle)
-
-
-class _Batch:
-    """All of Registers in one call each way (1.3 us; one by one it would be 100)."""
-
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
-        self._values = (ctypes.c_uint64 * len(NAMES))()
-        ids = [int(getattr(x86, f"UC_X86_REG_{name.upper()}")) for name in NAMES]
-        self._ids = (ctypes.c_int * len(NAMES))(*ids)
-        places = [ctypes.addressof(self._values) + 8 * i for i in range(len(NAMES))]
-        self._places = (ctypes.c_void_p * len(NAMES))(*places)
-
-    def read(self) -> Registers:
-        _check(_LIBRARY.uc_reg_read_batch(self._handle, self._ids, self._places, len(NAMES)))
-        return Registers(*self._values)
-
-    def write(self, registers: Registers) -> None:
-        self._values[:] = [int(getattr(registers, name)) for name in NAMES]
-        _check(_LIBRARY.uc_reg_write_batch(self._handle, self._ids, self._places, len(NAMES)))
-
-
-_FLUSH_TLB = uc.UC_CTL_TLB_FLUSH | uc.UC_CTL_IO_WRITE << 30
-
-
-def _check(status: int) -> None:
-    if status != uc.UC_ERR_OK:
-        raise binding.UcError(status)
-
-
-@lru_cache(maxsize=1)
-def _lazy_offset() -> int:
-    """Where a saved context has cc_dst, cc_src and cc_op: behind RIP and EFLAGS."""
-    probe: Any = binding.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
-    probe.reg_write(x86.UC_X86_REG_RIP, _CALIBRATION)
-    context = probe.context_save()
-    raw = ctypes.string_at(context.context.value, context.size)
-    if raw.count(struct.pack("<Q", _CALIBRATION)) != 1:
-        raise RuntimeError(f"Unicorn {VERSION}: a saved context does not look as in 2.1.4")
-    return raw.index(struct.pack("<Q", _CALIBRATION)) + 16
-
-
-@lru_cache(maxsize=1)
-def _counter_offset() -> int:
-    """Where the engine counts instructions begun in a run: just before the budget it was given.
-
-    Found by running seven NOPs and HLT; RuntimeError when this build of Unicorn looks different.
-    """
-    probe: Any = binding.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
-    probe.mem_map(0x1000, 0x1000)
-    probe.mem_write(0x1000, b"\x90" * 7 + b"\xf4")
-    probe.emu_start(0x1000, 0, 0, _CALIBRATION)
-    raw = ctypes.string_at(probe._uch.value, _STRUCTURE)
-    found = [at for at in range(0, _STRUCTURE - 8, 8) if struct.unpack_from("<QQ", raw, at) == (8, _CALIBRATION)]
-    if len(found) != 1:
-        raise RuntimeError(f"Unicorn {VERSION}: the instruction counter is not where 2.1.4 has it")
-    return found[0]
+        LIBRARY.uc_emu_stop(self._handle)
