@@ -91,7 +91,6 @@ def page(view: View, status: int = 200) -> HTMLResponse:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return environment

@@ -1,6 +1,7 @@
 """Databases and servers of a test's own: real engines, real checker, nothing replaced."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -51,27 +52,41 @@ def scenario_text() -> str:
     return SCENARIO
 
 
+def opened(settings: Settings) -> TestClient:
+    """A server in this process, to be entered."""
+    settings.var.mkdir(exist_ok=True)
+    upgrade(settings.database)
+    return TestClient(create_app(settings), base_url=URL, follow_redirects=False)
+
+
 @pytest.fixture
 def make_client(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
-    """Servers in this process, on SQLite; keyword arguments are settings."""
-    opened: list[TestClient] = []
+    """Servers of one test, on SQLite; keyword arguments are settings."""
+    with ExitStack() as running:
 
-    def make(**given: object) -> TestClient:
-        settings = Settings.model_validate({"var": tmp_path / "var"} | given)
-        settings.var.mkdir(exist_ok=True)
-        upgrade(settings.database)
-        client = TestClient(create_app(settings), base_url=URL, follow_redirects=False)
-        opened.append(client.__enter__())
-        return client
+        def make(**given: object) -> TestClient:
+            return running.enter_context(opened(Settings.model_validate({"var": tmp_path / "var"} | given)))
 
-    yield make
-    for client in opened:
-        client.__exit__(None, None, None)
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with opened(Settings(var=tmp_path_factory.mktemp("var"))) as client:
+        yield client
 
 
 @pytest.fixture
-def client(make_client: Callable[..., TestClient]) -> TestClient:
-    return make_client()
+def client(shared_client: TestClient) -> Iterator[TestClient]:
+    """Somebody new at a server that a whole test file uses; their sessions end with the test."""
+    shared_client.cookies.clear()
+    shared_client.get("/api/scenarios")
+    ours = dict(shared_client.cookies)
+    yield shared_client
+    shared_client.cookies.clear()
+    shared_client.cookies.update(ours)
+    for session in shared_client.get("/api/sessions").json():
+        shared_client.delete(f"/api/sessions/{session['id']}")
 
 
 @pytest.fixture

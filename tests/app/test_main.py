@@ -16,12 +16,14 @@ def test_every_answer_carries_the_security_headers(client: TestClient, path: str
 
 
 def test_a_newcomer_gets_a_cookie_once(client: TestClient) -> None:
+    client.cookies.clear()
     first = client.get("/api/scenarios")
     assert "HttpOnly" in first.headers["set-cookie"]
     assert "set-cookie" not in client.get("/api/scenarios").headers
 
 
 def test_a_forged_cookie_is_replaced(client: TestClient) -> None:
+    client.cookies.clear()
     client.cookies.set("ringfence", "somebody.else")
     assert "set-cookie" in client.get("/api/scenarios").headers
 

@@ -113,9 +113,8 @@ def test_engines_end_with_the_server(make_client: Callable[..., TestClient], sce
     client = make_client()
     saved = client.post("/api/scenarios", content=scenario_text).json()["id"]
     pids = [start(client, saved)["pid"] for _ in range(2)]
-    client.__exit__(None, None, None)
+    client.__exit__()
     assert not any(map(alive, pids))
-    client.__enter__()
 
 
 def test_too_many_of_one_owner_are_409_and_of_the_server_503(
@@ -146,8 +145,11 @@ def test_a_session_needs_a_scenario(client: TestClient) -> None:
     assert "error" in client.post("/api/sessions", content=b"{").json()
 
 
-def test_every_event_goes_into_a_log(client: TestClient, saved: str, tmp_path: Path) -> None:
-    session = start(client, saved)
+def test_every_event_goes_into_a_log(
+    make_client: Callable[..., TestClient], scenario_text: str, tmp_path: Path
+) -> None:
+    client = make_client()
+    session = start(client, client.post("/api/scenarios", content=scenario_text).json()["id"])
     assert command(client, session, do="run") == 200
     client.delete(f"/api/sessions/{session['id']}")
     logs = list((tmp_path / "var" / "logs" / session["id"]).iterdir())
