@@ -79,3 +79,21 @@ class _Loader(yaml.SafeLoader):
                 raise ConstructorError(None, None, f"{key.value[:40]} is given twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep=True)
+
+
+def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    """A number too long for Python stays text, so that its field's rule names it."""
+    try:
+        return loader.construct_yaml_int(node)
+    except ValueError:
+        return node.value
+
+
+def _as_written(loader: _Loader, node: yaml.ScalarNode) -> str:
+    """A name that looks like a date is a name."""
+    return node.value
+
+
+_add: Any = _Loader.add_constructor  # type: ignore[reportUnknownMemberType]
+_add("tag:yaml.org,2002:int", _whole_number)
+_add("tag:yaml.org,2002:timestamp", _as_written)

@@ -37,10 +37,11 @@ class Node:
         return found
 
     def items(self, most: int) -> list["Node"]:
-        if not isinstance(self.value, list | tuple):
+        given = self.value
+        if not isinstance(given, list | tuple):
             self.wrong("must be a list")
             return []
-        values: list[Any] = [*cast("Any", self.value)]
+        values = list(cast("list[Any]", given))
         if len(values) > most:
             self.wrong(f"has {len(values)} entries: at most {most} are allowed")
         return [Node(value, f"{self.path}[{at}]", self.problems) for at, value in enumerate(values[:most])]
@@ -95,6 +96,9 @@ def mapping(value: Any) -> dict[Any, Any] | None:
 
 
 def _shown(value: Any) -> str:
+    # Never repr of a container: it may be as deep as its author liked.
+    if isinstance(value, dict | list | tuple):
+        return "a mapping" if isinstance(value, dict) else "a list"
     text = repr(value) if not isinstance(value, int) or isinstance(value, bool) else _number(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 

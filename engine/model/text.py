@@ -14,6 +14,8 @@ from engine.model.problems import Problem, ScenarioProblems
 from engine.model.read import read_scenario
 from engine.model.scenario import Scenario
 
+MOST_TOLD = 200
+"""Problems told at once; a hostile text has thousands."""
 ID_LENGTH = 20
 """Characters of base32: 100 bits of sha256."""
 
@@ -29,8 +31,13 @@ def parse_scenario(text: str | bytes | dict[str, Any], max_ram: int = MAX_RAM) -
     if not problems:
         problems += check(scenario)
     if problems:
-        raise ScenarioProblems(problems)
+        raise ScenarioProblems(_told(problems))
     return scenario
+
+
+def _told(problems: list[Problem]) -> list[Problem]:
+    left = len(problems) - MOST_TOLD
+    return problems if left <= 0 else [*problems[:MOST_TOLD], Problem("scenario", "", f"and {left} more problems")]
 
 
 def canonical(scenario: Scenario) -> bytes:
