@@ -1,10 +1,10 @@
 """Arithmetic flags after a fault, put right.
 
 Unicorn keeps flags lazily, as an operation (cc_op), its result (cc_dst) and an operand (cc_src). With a hook before
-each instruction (`count=`, see cpu/core.py) it turns them into plain flags, kept in cc_src, after any instruction that
-set them. When the next instruction then faults, it restores the operation as it was before that, over a cc_src that holds
-flags already, and CF, OF and AF are computed from nonsense (measured: `cmp; mov [denied]` loses CF). That state can
-be told: as flags, cc_src fits the result.
+each instruction (`count=`, see cpu/core.py) it turns them into plain flags, kept in cc_src, after any instruction
+that set them. When the next instruction then faults, it restores the operation as it was before that, over a cc_src
+that holds flags already, and CF, OF and AF are computed from nonsense (measured: `cmp; mov [denied]` loses CF). That
+state can be told: as flags, cc_src fits the result.
 
 Both cannot be told apart when a true operand happens to look like fitting flags. For that, the instruction that set
 the flags must be the last of its block without being a branch, as at a page's end, and the next one must fault.
