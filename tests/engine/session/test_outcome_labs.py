@@ -16,7 +16,7 @@ from engine.model.yaml_text import to_yaml
 from engine.session.host import host_for
 from engine.session.outcome import Outcome, run_to_end
 
-LABS = sorted(Path(__file__).parents[2].glob("labs/*/scenario.yaml"))
+LABS = sorted(Path(__file__).parents[3].glob("labs/*/scenario.yaml"))
 
 
 def lab(name: str) -> Scenario:
