@@ -46,6 +46,7 @@ def test_fence_deny_and_clear(screen: Screen) -> None:
     expect(detail).to_contain_text(re.compile(r"\b(mov|inc|add)\b"))
     screen.drag((0.02, MIDDLE), (0.98, MIDDLE))
     screen.right("clear").click()
+    expect(screen.page.locator("#pop-what")).to_contain_text("not fenced")
     assert screen.denials_rest()
 
 
@@ -58,4 +59,4 @@ def test_what_this_host_cannot_enforce_is_refused_with_the_reason(screen: Screen
     else:
         button.click()
         expect(screen.page.locator("#pop-what")).to_contain_text("no X")
-        expect(screen.page.get_by_label("Refusals")).to_be_empty()
+        expect(screen.page.locator("#toasts")).to_be_empty()
