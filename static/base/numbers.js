@@ -31,16 +31,16 @@ export function gpaColumn(gfn, pages) {
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 /**
- * `2 MiB`, `4 KiB`, `1.5 MiB`: the largest unit, at most two decimals.
+ * `2 MiB`, `1.5 MiB`, `4094 MiB`: the largest unit that says it exactly with at most two decimals.
  * @param {number} size
  */
 export function bytes(size) {
   let unit = 0;
-  while (size >= 1024 && unit < UNITS.length - 1) {
+  while (size >= 1024 && unit < UNITS.length - 1 && Number.isInteger((size / 1024) * 100)) {
     size /= 1024;
     unit++;
   }
-  return `${Number(size.toFixed(2))} ${UNITS[unit]}`;
+  return `${size} ${UNITS[unit]}`;
 }
 
 /**

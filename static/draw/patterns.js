@@ -16,7 +16,7 @@ export function maskPatterns(context, palette, ratio) {
   /** @type {Map<number, CanvasPattern>} */
   const made = new Map();
   return (missing) => {
-    const found = made.get(missing) ?? tiled(context, ratio, 6, (tile) => maskTile(tile, missing, palette.css("--mask")));
+    const found = made.get(missing) ?? tiled(context, ratio, 6, (tile) => maskTile(tile, missing, palette));
     made.set(missing, found);
     return found;
   };
@@ -54,13 +54,17 @@ function tiled(context, ratio, size, draw) {
 /**
  * @param {CanvasRenderingContext2D} tile
  * @param {number} missing
- * @param {string} colour
+ * @param {Palette} palette
  */
-function maskTile(tile, missing, colour) {
-  tile.strokeStyle = tile.fillStyle = colour;
-  tile.lineWidth = 1.1;
-  if (missing & (R | W)) stroke(tile, [[-1, 1, 1, -1], [-1, 7, 7, -1], [5, 7, 7, 5]]);
-  if (missing & R) stroke(tile, [[-1, 5, 1, 7], [-1, -1, 7, 7], [5, -1, 7, 1]]);
+function maskTile(tile, missing, palette) {
+  tile.fillStyle = palette.css("--mask");
+  // A rim in the colour of the ground keeps the lines apart from whatever heat they lie on.
+  for (const [colour, width] of /** @type {[string, number][]} */ ([[`${palette.css("--bg")}a0`, 3], [palette.css("--mask"), 1.2]])) {
+    tile.strokeStyle = colour;
+    tile.lineWidth = width;
+    if (missing & (R | W)) stroke(tile, [[-1, 1, 1, -1], [-1, 7, 7, -1], [5, 7, 7, 5]]);
+    if (missing & R) stroke(tile, [[-1, 5, 1, 7], [-1, -1, 7, 7], [5, -1, 7, 1]]);
+  }
   if (missing & KX) tile.fillRect(1, 1, 2, 2);
   if (missing & UX) tile.fillRect(4, 4, 2, 2);
   if ((missing & X) === X && missing & W) tile.fillRect(2.5, 2.5, 1, 1);

@@ -24,7 +24,7 @@ export function line(record) {
   switch (record.kind) {
     case "protection": return { act: verb(record), on: gpa, remark: denied(record) };
     case "void": return { act: verb(record), on: gpa, remark: "no slot" };
-    case "mmio": return { act: verb(record), on: gpa, remark: "read-only slot" };
+    case "mmio": return { act: verb(record), on: gpa, remark: "read-only" };
     case "io": return portLine(record);
     default: return { act: record.kind.replace("_", " "), on: "", remark: record.text };
   }

@@ -80,7 +80,7 @@ function updatePanels(now) {
 
 function sampleRates() {
   const status = guest.status;
-  if (!status || document.hidden) return;
+  if (!status || document.hidden || document.body.dataset.live !== "true") return;
   rates.resize();
   rates.add(status.exits_per_second, status.dirty_per_second);
   setText(byId("rate-exits"), Math.round(status.exits_per_second).toLocaleString("en"));

@@ -63,7 +63,7 @@ export class Screen {
   layOut() {
     const { width, height } = this.heat;
     const { font } = this.palette;
-    const area = { left: Math.round(font * 7.2), top: 1, width: Math.round(width - font * 12), height: height - 2 };
+    const area = { left: Math.round(font * 7.2), top: 1, width: Math.round(width - font * 13), height: height - 2 };
     this.grid = gridFor(viewport.value.first, viewport.value.span, area);
   }
 

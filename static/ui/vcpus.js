@@ -48,6 +48,12 @@ function row({ index }) {
   return { item, dot, vtl, rip, rate };
 }
 
+/** Where it was at its last exit; before the first one nobody outside the guest knows. @param {VcpuStatus} vcpu */
+function where({ state, rip, exits }) {
+  if (state === "running") return exits === 0 ? "no exit yet" : `rip ${hex(rip)}`;
+  return state === "stopped" ? `rip ${hex(rip)}` : `${state} ${hex(rip)}`;
+}
+
 /**
  * @param {Row} row
  * @param {VcpuStatus} vcpu
@@ -56,7 +62,7 @@ function update({ item, dot, vtl, rip, rate }, vcpu) {
   dot.className = `dot ${vcpu.state}`;
   vtl.className = `vtl vtl${vcpu.vtl}`;
   setText(vtl, `VTL${vcpu.vtl}`);
-  setText(rip, vcpu.state === "running" || vcpu.state === "stopped" ? `rip ${hex(vcpu.rip)}` : `${vcpu.state} ${hex(vcpu.rip)}`);
+  setText(rip, where(vcpu));
   setText(rate, `${short(vcpu.rate)}/s`);
   const tip = `vCPU ${vcpu.index} is ${vcpu.state}: ${ABOUT[vcpu.state] ?? ""} ${vcpu.exits.toLocaleString("en")} exits so far.`;
   if (item.dataset.tip !== tip) item.dataset.tip = tip;

@@ -22,8 +22,9 @@ test("a 64-bit value keeps every digit", () => {
   assert.equal(hex(0x210000), "0x210000");
 });
 
-test("bytes take the largest unit that fits", () => {
+test("bytes take the largest unit that says them exactly", () => {
   assert.deepEqual([512, 4096, 1.5 * 2 ** 20, 2 ** 32].map(bytes), ["512 B", "4 KiB", "1.5 MiB", "4 GiB"]);
+  assert.equal(bytes(2 ** 32 - 2 ** 21), "4094 MiB");
 });
 
 test("rates are short enough for a column", () => {
