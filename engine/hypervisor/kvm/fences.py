@@ -1,0 +1,135 @@
+"""Accesses that did not go through: judged, told as exits, answered, and where need be made again."""
+
+from msgspec.structs import replace
+
+from engine.hypervisor.kvm import answers
+from engine.hypervisor.kvm.pending import Denied, Io, Pending, Shape
+from engine.hypervisor.kvm.rewind import before
+from engine.hypervisor.kvm.seat import Seat
+from engine.hypervisor.kvm.space import GuestSpace, Verdict
+from engine.hypervisor.kvm.violation import Failure
+from engine.model.address import PAGE_SHIFT
+from engine.model.exits import AnyExit
+from engine.model.registers import Registers
+from engine.model.resolution import Complete, Resolution, Retry
+from engine.model.rights import Rights
+
+
+class Fences:
+    """`pending` has been told and waits for its answer; `again` is to be judged and told anew before the next entry."""
+
+    def __init__(self, space: GuestSpace, seat: Seat, index: int) -> None:
+        self._space, self._seat, self._index = space, seat, index
+        self.pending: Pending | None = None
+        self.again: Pending | None = None
+        self._fenced = False
+        self._lifted = False
+        self._rest: list[Denied] = []
+
+    @property
+    def waiting(self) -> Pending | None:
+        return self.pending or self.again
+
+    def tell_io(self, io: Io) -> AnyExit:
+        self.pending = io
+        return io.exit
+
+    def meet(self, denied: Denied, since: int, masked: bool = True) -> AnyExit | None:
+        """The exit for one access, made since change `since`; None when it could be finished unseen."""
+        verdict = self._judge(denied, since, masked)
+        if verdict is not Verdict.PERMITTED:
+            return self._tell(denied, verdict)
+        self._let_pass(denied)
+        return None
+
+    def meet_whole(self, failure: Failure, since: int) -> tuple[bool, AnyExit | None]:
+        """For an instruction of which nothing has happened: whether a fence was the cause, and its exit if it is told.
+
+        Further fences the same instruction meets are told after this one is completed.
+        """
+        addresses = self._seat.addresses()
+        denied = failure.denied(addresses, lambda one: self._judge(one, since))
+        if denied:
+            self._rest = denied[1:]
+            return True, self._tell(denied[0], Verdict.PROTECTION)
+        if denied is not None and failure.is_trapped(addresses, self._traps):
+            # Permitted, but the host's page is closed: execute the instruction where no page is.
+            self._next_of_whole()
+            return True, None
+        return False, None
+
+    def present_again(self, again: Pending) -> AnyExit | None:
+        """An exit answered with Retry, or one whose page went away before it could be completed."""
+        self.again = None
+        if isinstance(again, Io):
+            return self.tell_io(again)
+        masked, self._lifted = not self._lifted, False
+        return self.meet(again, self._space.changes.serial, masked)
+
+    def answer(self, resolution: Resolution) -> None:
+        pending, stepping = self.pending, self._seat.stepping
+        match pending:
+            case None:
+                return
+            case Io():
+                answers.io(self._seat.active, pending, resolution)
+                self.again = pending if isinstance(resolution, Retry) else None
+            case Denied(shape=Shape.WHOLE):
+                self._answer_whole(pending, resolution)
+            case Denied():
+                self._answer_mmio(pending, resolution)
+        self.pending = None
+        self._seat.stepper.answered = stepping and self.again is None
+
+    def registers(self, after: Registers) -> Registers:
+        """`after` as they were before the access that waits."""
+        waiting = self.waiting
+        if waiting is None:
+            return after
+        if isinstance(waiting, Denied) and waiting.shape is Shape.STORE:
+            after = before(self._seat.addresses(), waiting, after) or after
+        return replace(after, rip=waiting.origin.rip)
+
+    def _judge(self, denied: Denied, since: int, masked: bool = True) -> Verdict:
+        return self._space.judge(self._seat.vtl, denied.gpa, denied.access, since, masked)
+
+    def _traps(self, denied: Denied) -> bool:
+        """The mask permits loads from the page, the host does not (views.PROTECTION)."""
+        return self._space.vtls[self._seat.vtl].masks.get(denied.gpa >> PAGE_SHIFT) == Rights.R
+
+    def _tell(self, denied: Denied, verdict: Verdict) -> AnyExit:
+        self.pending, self._fenced = denied, verdict is Verdict.PROTECTION
+        return denied.exit(self._index, self._seat.vtl, verdict)
+
+    def _let_pass(self, denied: Denied) -> None:
+        """Finish the access as if nothing forbade it."""
+        if denied.shape is Shape.WHOLE:
+            self._next_of_whole()
+        elif answers.complete(self._space, self._seat.active, denied):
+            self._seat.stepper.answered = self._seat.stepping
+        else:
+            self.again, self._lifted = denied, True
+
+    def _answer_mmio(self, denied: Denied, resolution: Resolution) -> None:
+        if isinstance(resolution, Retry):
+            rewound = answers.rewound(self._seat.addresses(), self._seat.active, denied)
+            self.again = None if rewound else denied
+        elif self._fenced and resolution == Complete():
+            self._let_pass(denied)
+        else:
+            answers.give(self._seat.active, denied, getattr(resolution, "data", None))
+
+    def _answer_whole(self, denied: Denied, resolution: Resolution) -> None:
+        if resolution == Complete():
+            self._next_of_whole()
+            return
+        if not isinstance(resolution, Retry):
+            answers.skip(self._seat.active, denied, resolution)
+        self._rest = []
+
+    def _next_of_whole(self) -> None:
+        """On to the next fence the instruction meets; after the last, it is executed where there are none."""
+        if self._rest:
+            self.again = self._rest.pop(0)
+        else:
+            self._seat.begin_step()
