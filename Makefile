@@ -17,7 +17,8 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml - --generate-hashes --universal 
 BUILDS := setuptools>=80
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run serve test test-python test-screen lint bench lock up clean system
+.PHONY: help run test test-python test-screen bench lock up clean system
+.PHONY: lint lint-style lint-layers lint-types lint-schema
 
 help:
 	@echo 'make run    set up and serve the lab'
@@ -39,11 +40,20 @@ test-python: $(VENV)/.dev system
 test-screen: node_modules/.installed
 	@bash tests/screen.sh
 
-lint: $(VENV)/.dev node_modules/.installed
+# Apart, so that `make -k lint` shows everything that is wrong.
+lint: lint-style lint-layers lint-types lint-schema
+
+lint-style: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-layers: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+lint-types: $(VENV)/.dev node_modules/.installed
 	npx --no-install pyright
+
+lint-schema: $(VENV)/.dev
 	bash tests/migrations/check.sh $(BIN)/alembic
 
 bench: $(VENV)/.dev

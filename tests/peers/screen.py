@@ -92,7 +92,7 @@ class Screen:
 
     def denials_rest(self) -> bool:
         """Whether no protection exit came for half a second's frames, after a moment to drain."""
-        self.wait_frames(8)
+        self.wait_frames(10)
         before = self.exits("protection")
         self.wait_frames(15)
         return self.exits("protection") == before
