@@ -13,6 +13,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    # Asked for again each time (304 when the same): a page never runs with the scripts of an older edition.
+    "Cache-Control": "no-cache",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), usb=()",
 }
 

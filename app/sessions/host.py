@@ -8,6 +8,7 @@ import msgspec
 
 from engine import wire
 from engine.model.commands import AnyCommand
+from engine.model.scenario import HypervisorChoice
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ class SessionHost(Protocol):
     """Starts engines."""
 
     async def start(
-        self, scenario: bytes, hypervisor: str, log_path: str, on_frame: Callable[[wire.FrameReady], None]
+        self, scenario: bytes, hypervisor: HypervisorChoice, log_path: str, on_frame: Callable[[wire.FrameReady], None]
     ) -> Engine:
         """A machine built from canonical `scenario`, paused; EngineRefusedError when it cannot be had."""
         ...

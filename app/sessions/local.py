@@ -12,6 +12,7 @@ from app.children import Child, Limits, spawn
 from app.sessions.host import Ending, EngineGoneError, EngineRefusedError, ending
 from engine import wire
 from engine.model.commands import AnyCommand
+from engine.model.scenario import HypervisorChoice
 
 _START_SECONDS = 30.0
 _REPLY_SECONDS = 10.0
@@ -28,7 +29,7 @@ class LocalHost:
     """SessionHost: `python -m engine.worker`."""
 
     async def start(
-        self, scenario: bytes, hypervisor: str, log_path: str, on_frame: Callable[[wire.FrameReady], None]
+        self, scenario: bytes, hypervisor: HypervisorChoice, log_path: str, on_frame: Callable[[wire.FrameReady], None]
     ) -> "LocalEngine":
         child = await spawn("engine.worker", _LIMITS)
         try:

@@ -92,7 +92,7 @@ class Sessions:
             if session.ending is not None and session.ended_at < old and not len(session.hub):
                 del self._sessions[session.id]
 
-    def _allowed(self, choice: HypervisorChoice) -> str:
+    def _allowed(self, choice: HypervisorChoice) -> HypervisorChoice:
         allowed = self._settings.hypervisors
         if choice == "auto":
             return "auto" if len(allowed) > 1 else next(iter(allowed))
@@ -119,7 +119,7 @@ class Sessions:
         if oldest is not None and oldest.idle.unwatched(now) >= _SPARED:
             await oldest.close("closed to make room for a newer session of yours")
 
-    async def _start(self, owner: str, scenario_id: str, scenario: bytes, hypervisor: str) -> LiveSession:
+    async def _start(self, owner: str, scenario_id: str, scenario: bytes, hypervisor: HypervisorChoice) -> LiveSession:
         session_id = secrets.token_urlsafe(12)
         live = {session.id for session in self._live()}
         log_path = await asyncio.to_thread(new_log, self._settings.var / "logs", session_id, live)

@@ -3,14 +3,16 @@
 import os
 import signal
 import time
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from tests.peers.server import Server, running_server
 
@@ -68,14 +70,44 @@ def test_a_killed_engine_leaves_the_server_and_the_others(server: Server) -> Non
         assert start_session(client)["id"]
 
 
-def test_frames_are_not_compressed_a_second_time(server: Server) -> None:
+@contextmanager
+def watching(server: Server, compression: str | None = None) -> Generator[ClientConnection, None, None]:
+    """The socket of a new session."""
     with httpx2.Client(base_url=server.url) as client:
         session = start_session(client)
         cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
     url = f"{server.url.replace('http', 'ws')}/ws/sessions/{session['id']}"
-    with connect(url, additional_headers={"Cookie": cookie}, compression="deflate", proxy=None) as socket:
-        assert list(socket.protocol.extensions) == []
+    with connect(url, additional_headers={"Cookie": cookie}, compression=compression, proxy=None) as socket:
         assert isinstance(socket.recv(timeout=10), bytes)
+        yield socket
+
+
+def closed_with(socket: ClientConnection) -> int | None:
+    """Read on until the server closes; its code."""
+    with suppress(ConnectionClosed):
+        while True:
+            socket.recv(timeout=10)
+    return socket.close_code
+
+
+def test_frames_are_not_compressed_a_second_time(server: Server) -> None:
+    with watching(server, compression="deflate") as socket:
+        assert list(socket.protocol.extensions) == []
+
+
+def test_a_message_that_is_too_long_closes_that_socket_only(server: Server) -> None:
+    with watching(server) as good, watching(server) as bad:
+        bad.send("x" * 70_000)
+        assert closed_with(bad) == 1009
+        good.ping().wait(5)
+        assert good.close_code is None
+
+
+def test_stopping_the_server_tells_viewers_and_does_not_wait_for_them(server: Server) -> None:
+    with watching(server) as socket:
+        os.kill(server.pid, signal.SIGTERM)
+        assert closed_with(socket) == 1012
+        assert gone(server.pid, 10)
 
 
 def test_two_servers_started_on_one_empty_folder_share_it(tmp_path: Path) -> None:
@@ -85,3 +117,14 @@ def test_two_servers_started_on_one_empty_folder_share_it(tmp_path: Path) -> Non
         one, two = pool.map(lambda start: running.enter_context(start), starts)
         client.get(f"{one.url}/api/scenarios")
         assert "set-cookie" not in client.get(f"{two.url}/api/scenarios").headers
+
+
+def test_postgresql_keeps_what_sqlite_would(tmp_path: Path, postgres_url: str, scenario_text: str) -> None:
+    """The whole server on it: migrated at the start, saved, killed, and read again by another."""
+    with running_server(tmp_path, database_url=postgres_url) as server, httpx2.Client(base_url=server.url) as client:
+        saved = client.post("/api/scenarios", content=scenario_text).raise_for_status().json()["id"]
+        assert start_session(client)["hypervisor"] == "sim"
+        os.kill(server.pid, signal.SIGKILL)
+    with running_server(tmp_path, database_url=postgres_url) as server, httpx2.Client(base_url=server.url) as client:
+        assert client.get(f"/api/scenarios/{saved}").json()["name"] == "a fence to test"
+    assert not list(tmp_path.glob("*.sqlite3*"))

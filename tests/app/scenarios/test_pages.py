@@ -80,6 +80,13 @@ def test_an_import_that_is_too_long_is_413(client: TestClient, saved: str) -> No
     assert client.post("/edit/import", data={"parent": saved}, files=file).status_code == 413
 
 
+def test_an_error_comes_as_a_part_of_the_page_where_htmx_puts_it(client: TestClient) -> None:
+    long = client.post("/edit/save", data=form("#" * (65 << 10), ""), headers=HTMX | {"accept": "text/html"})
+    assert long.status_code == 422
+    assert "<html" not in long.text
+    assert "65536" in long.text
+
+
 def test_names_from_people_are_shown_as_text(client: TestClient, scenario_text: str) -> None:
     text = scenario_text.replace("a fence to test", '"<img src=x onerror=alert(1)>"')
     saved = client.post("/api/scenarios", content=text).json()["id"]

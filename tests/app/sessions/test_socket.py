@@ -1,15 +1,18 @@
 """The websocket: who gets in, what is sent, and what closes it."""
 
+import json
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
 
-from engine.session.frame import KEYFRAME, decode_frame
+from engine.session.frame import KEYFRAME, STATUS, decode_frame
 
 
 @pytest.fixture
@@ -158,6 +161,29 @@ def test_frames_that_are_never_acknowledged_end_it(make_client: Callable[..., Te
         while "bytes" in (message := socket.receive()):
             frames += 1
         assert (frames, message["code"]) == (2, 1013)
+
+
+def phases(socket: WebSocketTestSession) -> Iterator[str]:
+    """The phase that each frame tells."""
+    while True:
+        header, sections = decode_frame(socket.receive_bytes())
+        socket.send_json({"ack": header.seq})
+        (status,) = (section.payload for section in sections if section.kind == STATUS)
+        yield json.loads(status)["phase"]
+
+
+def test_whoever_comes_back_to_a_run_that_was_paused_for_want_of_viewers_sees_it_run_on(
+    make_client: Callable[..., TestClient], scenario_text: str
+) -> None:
+    client = make_client(pause_after=0.1)
+    saved = client.post("/api/scenarios", content=scenario_text).json()["id"]
+    session = client.post("/api/sessions", json={"scenario": saved}).json()
+    run(client, session)
+    time.sleep(2.5)
+    with client.websocket_connect(f"ws://127.0.0.1:8000/ws/sessions/{session['id']}") as socket:
+        told = phases(socket)
+        assert next(told) == "paused"
+        assert "running" in islice(told, 100)
 
 
 def test_a_client_that_goes_leaves_its_seat(client: TestClient, session: dict[str, Any], path: str) -> None:
