@@ -59,7 +59,7 @@ function tiled(context, ratio, size, draw) {
 function maskTile(tile, missing, palette) {
   tile.fillStyle = palette.css("--mask");
   // A rim in the colour of the ground keeps the lines apart from whatever heat they lie on.
-  for (const [colour, width] of /** @type {[string, number][]} */ ([[`${palette.css("--bg")}a0`, 3], [palette.css("--mask"), 1.2]])) {
+  for (const [colour, width] of /** @type {[string, number][]} */ ([[`${palette.css("--bg")}80`, 2.6], [palette.css("--mask"), 1.2]])) {
     tile.strokeStyle = colour;
     tile.lineWidth = width;
     if (missing & (R | W)) stroke(tile, [[-1, 1, 1, -1], [-1, 7, 7, -1], [5, 7, 7, 5]]);

@@ -9,6 +9,9 @@ const VERB = { read: "read", write: "write", execute: "fetch" };
 /** @type {Record<string, string>} */
 const PAST = { read: "loaded", write: "stored", execute: "fetched" };
 
+/** @type {Record<string, string>} */
+const DROPPED = { write: "the store did not happen", execute: "the instruction was skipped", read: "the load got all ones" };
+
 /** @param {ExitRecord} record */
 function verb(record) {
   return VERB[/** @type {"read"} */ (record.access ?? "read")] ?? String(record.access);
@@ -59,13 +62,18 @@ export function why(record) {
     case "protection": return `${who(record)} ${tried(record)}. ${masked(record)}`;
     case "void": return `${who(record)} ${tried(record)}. No memslot held that page at that moment.`;
     case "mmio": return `${who(record)} ${tried(record)}. Its slot is read-only, so the store came out as device memory.`;
-    case "io": return `${who(record)} ${record.data === null ? "read from" : `wrote ${valueOf(record.data)} to`} I/O port ${hex(record.port ?? 0)}.`;
+    case "io": return `${who(record)} ${ported(record)} I/O port ${hex(record.port ?? 0)}.`;
     case "hypercall": return `${who(record)} called the hypervisor through the hypercall page.`;
     case "hlt": return `${who(record)} executed HLT and waits.`;
     case "shutdown": return `${who(record)} took a triple fault: it cannot go on.`;
     case "internal_error": return `${who(record)} met something that the hypervisor cannot carry out.`;
     default: return `${who(record)} left the guest.`;
   }
+}
+
+/** @param {ExitRecord} record */
+function ported({ data }) {
+  return data === null ? "read from" : `wrote ${valueOf(data)} to`;
 }
 
 /** @param {ExitRecord} record */
@@ -93,11 +101,17 @@ function masked({ mask, vtl }) {
  */
 export function answered(record) {
   switch (record.answer) {
-    case "complete": return record.kind === "protection" ? "Completed: the access was carried out once, as if the fence were lifted." : "Completed by the VMM.";
+    case "complete": return completed(record);
     case "retry": return "Retried: the page has its rights back, and the instruction ran again from its start.";
-    case "drop": return record.access === "write" ? "Dropped: the store did not happen." : record.access === "execute" ? "Dropped: the instruction was skipped." : "Dropped: the load got all ones.";
+    case "drop": return `Dropped: ${DROPPED[record.access ?? "read"]}.`;
     default: return record.kind === "hlt" ? "The vCPU stays halted." : "Not answered: the vCPU is out of the guest for good.";
   }
+}
+
+/** @param {ExitRecord} record */
+function completed({ kind }) {
+  if (kind !== "protection") return "Completed by the VMM.";
+  return "Completed: the access was carried out once, as if the fence were lifted.";
 }
 
 /**

@@ -43,7 +43,10 @@ function button({ label, act }) {
  * @param {Ended} ended
  */
 export function endedText({ reason, signal, exit }) {
-  if (signal) return `The engine process was killed by signal ${signal}${SIGNALS[signal] ? ` (${SIGNALS[signal]})` : ""}. This machine is gone; its scenario is not.`;
+  if (signal) {
+    const name = SIGNALS[signal] ? ` (${SIGNALS[signal]})` : "";
+    return `The engine process was killed by signal ${signal}${name}. This machine is gone; its scenario is not.`;
+  }
   if (exit) return `The engine process ended with status ${exit}. ${reason}`.trim();
   return reason || "This machine is no longer there.";
 }

@@ -4,8 +4,14 @@ import { send, session } from "../net/commands.js";
 import { attach, create, forget, lives, Refused } from "../net/session.js";
 import { FrameSocket } from "../net/socket.js";
 import { endedText, hideBanner, showBanner } from "./banners.js";
+import { byId, setText } from "./element.js";
 
 /** @typedef {import("../model/types").Frame} Frame */
+
+/** @param {number} wait ms */
+function lostText(wait) {
+  return `Connection lost. Trying again in ${Math.ceil(wait / 1000)} s. What is shown is the last frame that came.`;
+}
 
 export class Connection {
   /**
@@ -45,7 +51,7 @@ export class Connection {
     return {
       frame: (frame) => this.frame(frame),
       open: () => {},
-      lost: (wait) => showBanner("reconnecting", `Connection lost. Trying again in ${Math.ceil(wait / 1000)} s. What is shown is the last frame that came.`),
+      lost: (wait) => showBanner("reconnecting", lostText(wait)),
       ended: (ended) => this.ended(endedText(ended)),
       lives: () => lives(id),
     };
@@ -71,6 +77,8 @@ export class Connection {
   /** @param {unknown} error */
   refused(error) {
     const text = error instanceof Refused ? `No machine: ${error.message}` : "The server does not answer. Is it still running?";
+    setText(byId("badge"), "no machine");
+    setText(byId("map-empty"), "There is no machine to show");
     showBanner("refused", text, [{ label: "Try again", act: () => this.start() }]);
   }
 }

@@ -103,9 +103,11 @@ function wheel(event, map, guest, screen) {
  * @param {Guest} guest
  */
 export function zoom(closer, guest) {
+  const total = guest.pages.count;
   const { first, span } = viewport.value;
-  const around = selection.value?.first ?? (cursor.value >= first && cursor.value < first + span ? cursor.value : first + span / 2);
-  if (guest.pages.count) viewport.set(zoomed(showing(viewport.value, around, guest.pages.count), closer, around, guest.pages.count));
+  const inSight = cursor.value >= first && cursor.value < first + span;
+  const around = selection.value?.first ?? (inSight ? cursor.value : first + span / 2);
+  if (total) viewport.set(zoomed(showing(viewport.value, around, total), closer, around, total));
 }
 
 /**
@@ -154,7 +156,8 @@ function announce(guest) {
   const hot = guest.heat.level(guest.heat.stamps[page], guest.now);
   const where = slot ? `slot ${slot.slot}` : "void";
   const selected = selection.value && selection.value.count > 1 ? `, ${selection.value.count} pages selected` : "";
-  setText(byId("announcer"), `${gpaText(page)}, ${where}, VTL0 may ${rightsText(guest.pages.rights[page])}${hot > 60 ? ", just written" : ""}${selected}`);
+  const rights = `VTL0 may ${rightsText(guest.pages.rights[page])}`;
+  setText(byId("announcer"), `${gpaText(page)}, ${where}, ${rights}${hot > 60 ? ", just written" : ""}${selected}`);
 }
 
 /** @param {Guest} guest */
@@ -180,8 +183,8 @@ function connectFind(guest) {
   find.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     const page = Math.floor((parseAddress(find.value) ?? -1) / 4096);
-    const problem = page < 0 ? "Write an address, like 0x210000 or 2MiB." : page >= guest.pages.count ? `The guest ends at ${gpaText(guest.pages.count)}.` : "";
-    find.setCustomValidity(problem);
+    if (page < 0) find.setCustomValidity("Write an address, like 0x210000 or 2MiB.");
+    else if (page >= guest.pages.count) find.setCustomValidity(`The guest ends at ${gpaText(guest.pages.count)}.`);
     if (!find.reportValidity()) return;
     viewport.set(showing(viewport.value, page, guest.pages.count));
     cursor.set(page);

@@ -127,8 +127,9 @@ function rightsOf({ pages }, { first, count }) {
 function slotsOf({ pages, info }, { first, count }) {
   const inside = pages.slots.filter(({ base, size }) => base / 4096 < first + count && (base + size) / 4096 > first);
   const names = inside.map(({ slot }) => `slot ${slot}`);
-  const whole = inside.reduce((sum, { base, size }) => sum + Math.min(first + count, (base + size) / 4096) - Math.max(first, base / 4096), 0);
-  if (whole < count) names.push("void");
+  const end = first + count;
+  const held = inside.reduce((sum, { base, size }) => sum + Math.min(end, (base + size) / 4096) - Math.max(first, base / 4096), 0);
+  if (held < count) names.push("void");
   return names.join(", ") + (first < (info?.system_pages ?? 0) ? " · system" : "");
 }
 

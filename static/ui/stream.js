@@ -29,7 +29,8 @@ export function connectStream(guest) {
     if (key === drawn) return;
     drawn = key;
     list.replaceChildren(...(shown.length ? shown.map((record) => item(record, host)) : [nothing(guest)]));
-    list.setAttribute("aria-activedescendant", chosenExit.value && shown.includes(chosenExit.value) ? `exit-${chosenExit.value.seq}` : "");
+    const active = shown.find(({ seq }) => seq === chosenExit.value?.seq);
+    list.setAttribute("aria-activedescendant", active ? `exit-${active.seq}` : "");
   };
   list.addEventListener("click", (event) => choose(event, shown));
   list.addEventListener("keydown", (event) => walk(event, shown));
@@ -58,7 +59,9 @@ function latest(records) {
 function item(record, host) {
   const { act, on, remark } = line(record);
   const letter = make("i", "letter", styleOf(record.kind).letter);
-  const made = make("li", `kind-${record.kind}`, letter, make("time", "", stamp(record.time, host)), make("b", "", `v${record.vcpu}`), ` ${act} `, make("u", "", on), " ", make("em", "", remark));
+  const when = make("time", "", stamp(record.time, host));
+  const what = [make("b", "", `v${record.vcpu}`), ` ${act} `, make("u", "", on), " ", make("em", "", remark)];
+  const made = make("li", `kind-${record.kind}`, letter, when, ...what);
   made.id = `exit-${record.seq}`;
   made.role = "option";
   made.ariaSelected = String(record.seq === chosenExit.value?.seq);
