@@ -8,4 +8,4 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
 fi
 npx --no-install tsc -p jsconfig.json
 mapfile -t files < <(find tests/static -name '*.test.js' | sort)
-node --test "${files[@]}" </dev/null
+node --test --test-reporter=spec "${files[@]}" </dev/null
