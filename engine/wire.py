@@ -12,6 +12,7 @@ import msgspec
 
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.model.commands import AnyCommand
+from engine.model.scenario import HypervisorChoice
 
 WIRE_VERSION = 1
 MAX_MESSAGE = 64 << 20
@@ -26,7 +27,7 @@ class Start(Message, frozen=True, tag="start"):
     """Build the machine and begin paused. `log_path`: file for the event log, or empty for none."""
 
     scenario: bytes
-    hypervisor: str
+    hypervisor: HypervisorChoice
     log_path: str = ""
 
 

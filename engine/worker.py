@@ -14,7 +14,6 @@ from pathlib import Path
 from engine.hypervisor.contract.errors import HypervisorError, HypervisorMissing, Unsupported
 from engine.model.commands import Reset, SetSpeed
 from engine.model.problems import ScenarioProblems
-from engine.model.scenario import HypervisorChoice
 from engine.model.text import from_canonical
 from engine.session.frame import KEYFRAME
 from engine.session.host import host_for
@@ -70,8 +69,7 @@ class Worker:
         """The session, or None after saying why there is none."""
         try:
             scenario = from_canonical(start.scenario)
-            choice: HypervisorChoice = start.hypervisor if start.hypervisor in ("kvm", "sim") else "auto"  # type: ignore[assignment]
-            host = host_for(scenario, choice)
+            host = host_for(scenario, start.hypervisor)
             session = Session(scenario, host, Path(start.log_path) if start.log_path else None)
         except HypervisorMissing as missing:
             return self._refuse("missing", missing)

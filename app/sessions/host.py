@@ -9,6 +9,7 @@ import msgspec
 from engine import wire
 from engine.model.commands import AnyCommand
 from engine.model.scenario import HypervisorChoice
+from engine.model.scenario import HypervisorChoice
 
 
 class Ending(msgspec.Struct, frozen=True):

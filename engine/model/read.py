@@ -58,7 +58,7 @@ def _mask(node: Node, ram: int) -> MaskSpec:
 
 def _vcpu(node: Node) -> VcpuSpec:
     found = node.fields("guest", "params", "asm", "vtl")
-    if found and ("guest" in found) == ("asm" in found):
+    if mapping(node.value) is not None and ("guest" in found) == ("asm" in found):
         node.wrong("must have either guest or asm")
     if "asm" in found and "params" in found:
         found["params"].wrong("goes with guest, not with asm")

@@ -33,7 +33,7 @@ def _entry(node: Node, ram: int) -> ScriptEntry | None:
 
 def _after(node: Node) -> After:
     found = node.fields("exits", "protection", "instructions", "seconds")
-    if found and len(found) != 1:
+    if mapping(node.value) is not None and len(found) != 1:
         node.wrong("must have exactly one of exits, protection, instructions and seconds")
     counted = {name: found[name].number(1, 1 << 53) for name in found if name != "seconds"}
     seconds = found["seconds"].number(0, 1e6, whole=False) if "seconds" in found else None

@@ -21,6 +21,7 @@ from engine.session.log_file import LogFile
 from engine.session.recorder import Recorder, Sink
 from engine.session.records import Listing
 from engine.session.sampler import Sampler, info
+from engine.x86 import keystone_process
 
 
 class Session:
@@ -97,6 +98,8 @@ class Session:
         except BaseException:
             self._clock.close()
             raise
+        finally:
+            keystone_process.close()  # nothing is assembled while the machine runs
         recorder.clock = self._now = clock_of(self._machine)
         self._runner: Runner = run_on(self._machine)
 

@@ -1,0 +1,117 @@
+"""The command line as a script uses it: exit status, one JSON object, errors that name field and value."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+SCENARIO = """
+name: two stores
+ram: 4MiB
+slots:
+  - {slot: 0, base: 0x0, size: 2MiB}
+  - {slot: 1, base: 0x200000, size: 2MiB, flags: [log]}
+vcpus:
+  - asm: |
+      mov rdi, 0x210000
+      inc qword ptr [rdi]
+      inc qword ptr [rdi + 0x1000]
+      hlt
+masks:
+  - {vtl: 0, base: 0x210000, pages: 1, mask: R}
+"""
+OUTCOME = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["hypervisor", "stopped", "exits", "protection", "dirty", "dirty_system", "memory_sha256",
+                 "instructions", "seconds"],
+    "properties": {
+        "hypervisor": {"enum": ["kvm", "sim"]},
+        "stopped": {"type": "string"},
+        "exits": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "protection": {"type": "array", "items": {"type": "object", "required": ["vcpu", "vtl", "gpa", "access"]}},
+        "dirty": {"type": "array", "items": {"type": "string", "pattern": r"^0x[0-9a-f]+\+\d+$"}},
+        "dirty_system": {"type": "array"},
+        "memory_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "instructions": {"type": ["integer", "null"]},
+        "seconds": {"type": "number", "minimum": 0},
+    },
+}  # fmt: skip
+
+
+def ringfence(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("ringfence")), *arguments]
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_run_prints_one_json_object(tmp_path: Path) -> None:
+    (tmp_path / "two.yaml").write_text(SCENARIO)
+    done = ringfence("run", str(tmp_path / "two.yaml"), "--hypervisor", "sim", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    jsonschema.validate(found, OUTCOME)
+    assert found["stopped"] == "hlt"
+    assert found["exits"] == {"protection": 1, "hlt": 1}
+    assert found["protection"] == [
+        {"vcpu": 0, "vtl": 0, "gpa": "0x210000", "access": "write", "rip": "0x10007"},
+    ]
+    assert found["dirty"] == ["0x210000+2"]
+    assert found["instructions"] == 4
+
+
+def test_a_limit_is_a_good_end() -> None:
+    endless = SCENARIO.replace("hlt", "self: jmp self") + "limits: {instructions: 5000}\n"
+    done = ringfence("run", "-", "--hypervisor", "sim", "--json", given=endless)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["stopped"], found["instructions"]) == (0, "limit:instructions", 5000)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("ram: 4MiB", "ram: 4MiB\ncolour: red"), "colour: 'red': unknown field"),
+        (("base: 0x200000", "base: 0x200800"), "slots[1].base"),
+        (("base: 0x200000", "base: 0x100000"), "slots[1].base: 0x100000: overlaps slot 0"),
+        (("mask: R", "mask: W"), "masks[0].mask: 'W'"),
+        (("ram: 4MiB", "ram: 64GiB"), "ram: '64GiB'"),
+        (("size: 2MiB, flags", "size: 4MiB, flags"), "slots[1].base: 0x200000: ends at 0x600000, beyond RAM"),
+        (("inc qword ptr [rdi]\n", "inc qword pointer [rdi]\n"), "line 2"),
+        (("vcpus:", "vcpus: &v"), None),
+    ],
+)
+def test_bad_input_names_the_field_and_the_value(change: tuple[str, str], told: str | None) -> None:
+    done = ringfence("run", "-", given=SCENARIO.replace(*change))
+    if told is None:
+        assert done.returncode == 0
+        return
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_not_there_is_bad_input() -> None:
+    done = ringfence("run", "/nowhere/at/all.yaml")
+    assert done.returncode == 2
+    assert "/nowhere/at/all.yaml" in done.stderr
+
+
+def test_a_mask_the_host_cannot_enforce_is_refused_and_auto_goes_to_the_simulator() -> None:
+    wanted = SCENARIO.replace("mask: R", "mask: RW")
+    if ringfence("run", "-", "--hypervisor", "kvm", given=SCENARIO).returncode == 3:
+        pytest.skip("NO KVM ON THIS HOST: nothing to refuse")
+    refused = ringfence("run", "-", "--hypervisor", "kvm", given=wanted)
+    assert refused.returncode == 2
+    assert "RW" in refused.stderr
+    assert json.loads(ringfence("run", "-", "--json", given=wanted).stdout)["hypervisor"] == "sim"
+
+
+def test_doctor_says_what_this_host_can_do() -> None:
+    done = ringfence("doctor", "--json")
+    found = json.loads(done.stdout)
+    by_name = {finding["hypervisor"]: finding for finding in found["findings"]}
+    assert by_name["sim"]["usable"]
+    assert by_name["kvm"]["usable"] or by_name["kvm"]["problem"]
+    assert done.returncode == (0 if by_name["kvm"]["usable"] else 3)
