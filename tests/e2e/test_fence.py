@@ -50,6 +50,20 @@ def test_fence_deny_and_clear(screen: Screen) -> None:
     assert screen.denials_rest()
 
 
+def test_the_keyboard_alone_can_fence(screen: Screen) -> None:
+    keyboard = screen.page.keyboard
+    keyboard.press("/")
+    keyboard.type("0x210000")
+    keyboard.press("Enter")
+    keyboard.press("Enter")
+    expect(screen.right("R")).to_be_focused()
+    keyboard.press("Tab")
+    keyboard.press("Space")
+    expect(screen.page.locator("#pop-what")).to_contain_text("no W")
+    screen.denials_grow()
+    screen.reaches("running")
+
+
 def test_what_this_host_cannot_enforce_is_refused_with_the_reason(screen: Screen) -> None:
     """Stock KVM cannot take X alone; the simulator can: whichever it is, the page must tell the truth."""
     screen.drag((0.02, MIDDLE), (0.98, MIDDLE))
