@@ -9,7 +9,6 @@ import msgspec
 from engine import wire
 from engine.model.commands import AnyCommand
 from engine.model.scenario import HypervisorChoice
-from engine.model.scenario import HypervisorChoice
 
 
 class Ending(msgspec.Struct, frozen=True):

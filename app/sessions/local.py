@@ -13,7 +13,6 @@ from app.sessions.host import Ending, EngineGoneError, EngineRefusedError, endin
 from engine import wire
 from engine.model.commands import AnyCommand
 from engine.model.scenario import HypervisorChoice
-from engine.model.scenario import HypervisorChoice
 
 _START_SECONDS = 30.0
 _REPLY_SECONDS = 10.0
