@@ -9,6 +9,8 @@ import { byId, make, setText } from "./element.js";
 /** @typedef {import("../model/types").SlotStatus} SlotStatus */
 
 const LOG = 1;
+/** ms for which a switch stays as it was set: frames that were under way do not undo it. */
+const HELD = 1500;
 
 /**
  * @param {Guest} guest
@@ -101,10 +103,12 @@ function showDetail(known) {
 export function connectChurn(guest) {
   const on = /** @type {HTMLInputElement} */ (byId("churn-on"));
   const rate = /** @type {HTMLInputElement} */ (byId("churn-rate"));
-  const tell = () => {
+  let held = 0;
+  const tell = async () => {
     const slot = guest.status?.churn?.slot ?? chosenSlot.value;
     if (slot === null || !rate.reportValidity()) return;
-    send({ do: "churn", slot, rate: on.checked ? rate.valueAsNumber : 0 });
+    held = performance.now() + HELD;
+    if (!(await send({ do: "churn", slot, rate: on.checked ? rate.valueAsNumber : 0 }))) held = 0;
   };
   on.addEventListener("change", tell);
   rate.addEventListener("change", () => on.checked && tell());
@@ -112,7 +116,7 @@ export function connectChurn(guest) {
   return () => {
     const churn = guest.status?.churn ?? null;
     on.disabled = guest.status === null || (churn === null && chosenSlot.value === null);
-    on.checked = churn !== null && churn.rate > 0;
+    if (performance.now() > held) on.checked = churn !== null && churn.rate > 0;
     const slot = churn?.slot ?? chosenSlot.value;
     setText(byId("churn-slot"), slot === null ? "" : `slot ${slot}`);
     setText(byId("churn-done"), churn ? `${short(churn.done)}×` : "");
