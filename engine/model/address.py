@@ -4,11 +4,16 @@ A gpa is a plain int; a gfn is `gpa >> PAGE_SHIFT`. Ranges are half open and pag
 """
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
+
+Gpa = Annotated[int, Meta(ge=0, le=1 << 52)]
+"""A gpa, offset or size as it may come from outside: within the architecture's physical address width."""
 
 
 class PageRange(msgspec.Struct, frozen=True, gc=False, order=True):

@@ -1,9 +1,19 @@
 """Commands: everything a person, a script or a timer may ask of a running machine. The only way in."""
 
-import msgspec
+from typing import Annotated
 
-from engine.model.memslot import Memslot
+import msgspec
+from msgspec import Meta
+
+from engine.model.address import Gpa
+from engine.model.memslot import Memslot, SlotId
 from engine.model.scenario import OnProtection
+
+PageCount = Annotated[int, Meta(ge=1, le=1 << 40)]
+RightsBits = Annotated[int, Meta(ge=0, le=15)]
+VtlNumber = Annotated[int, Meta(ge=0, le=15)]
+PerSecond = Annotated[float, Meta(ge=0, le=10_000)]
+ExitsPerSecond = Annotated[float, Meta(gt=0, le=1e9)]
 
 
 class Command(msgspec.Struct, frozen=True, gc=False, tag_field="do"):
@@ -29,10 +39,10 @@ class Reset(Command, frozen=True, gc=False, tag="reset"):
 class SetMask(Command, frozen=True, gc=False, tag="set_mask"):
     """VTL `vtl` may from now on do to `pages` pages at gpa `base` what `rights` says (bits R 1, W 2, KX 4, UX 8)."""
 
-    base: int
-    pages: int
-    rights: int
-    vtl: int = 0
+    base: Gpa
+    pages: PageCount
+    rights: RightsBits
+    vtl: VtlNumber = 0
 
 
 class SetSlot(Command, frozen=True, gc=False, tag="set_slot"):
@@ -42,21 +52,21 @@ class SetSlot(Command, frozen=True, gc=False, tag="set_slot"):
 
 
 class DeleteSlot(Command, frozen=True, gc=False, tag="delete_slot"):
-    slot: int
+    slot: SlotId
 
 
 class MoveSlot(Command, frozen=True, gc=False, tag="move_slot"):
     """Give the slot a new base gpa; its data moves along."""
 
-    slot: int
-    base: int
+    slot: SlotId
+    base: Gpa
 
 
 class Churn(Command, frozen=True, gc=False, tag="churn"):
     """Delete and add back `slot` `rate` times a second, under running vCPUs; rate 0 stops."""
 
-    slot: int
-    rate: float
+    slot: SlotId
+    rate: PerSecond
 
 
 class SetPolicy(Command, frozen=True, gc=False, tag="set_policy"):
@@ -68,7 +78,7 @@ class SetPolicy(Command, frozen=True, gc=False, tag="set_policy"):
 class SetSpeed(Command, frozen=True, gc=False, tag="set_speed"):
     """At most so many exits a second over all vCPUs; None: as fast as they come."""
 
-    exits_per_second: float | None
+    exits_per_second: ExitsPerSecond | None
 
 
 class Harvest(Command, frozen=True, gc=False, tag="harvest"):
@@ -78,7 +88,7 @@ class Harvest(Command, frozen=True, gc=False, tag="harvest"):
 class End(Command, frozen=True, gc=False, tag="end"):
     """The run is over: a limit of host time was reached. Given by the clock, never by a person."""
 
-    why: str
+    why: Annotated[str, Meta(max_length=80)]
 
 
 AnyCommand = (

@@ -1,10 +1,15 @@
 """Memslots, as in KVM: slot id, flags, base gpa, size, and where in RAM they are backed."""
 
 from enum import IntFlag
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from engine.model.address import PAGE_SHIFT, PageRange
+from engine.model.address import PAGE_SHIFT, Gpa, PageRange
+
+SlotId = Annotated[int, Meta(ge=0, le=0xFFFF)]
+"""KVM's slot numbers are the low 16 bits; the high ones choose an address space (api.rst 4.35)."""
 
 
 class SlotFlags(IntFlag):
@@ -21,11 +26,11 @@ class Memslot(msgspec.Struct, frozen=True, gc=False):
     `size` 0 deletes the slot, as for KVM_SET_USER_MEMORY_REGION. A moved slot keeps its offset: the data moves along.
     """
 
-    slot: int
-    base: int
-    size: int
-    offset: int
-    flags: int = 0
+    slot: SlotId
+    base: Gpa
+    size: Gpa
+    offset: Gpa
+    flags: Annotated[int, Meta(ge=0, le=3)] = 0
 
     @property
     def pages(self) -> PageRange:

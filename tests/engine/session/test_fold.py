@@ -1,0 +1,104 @@
+"""The fold: what a log says is so."""
+
+from engine.model.bitmap import pack_bitmap
+from engine.model.commands import Churn, DeleteSlot, SetPolicy, SetSlot, SetSpeed
+from engine.model.events import (
+    CommandTaken,
+    DirtyHarvested,
+    ExitTaken,
+    MaskChanged,
+    PhaseChanged,
+    SlotChanged,
+    VcpuChanged,
+)
+from engine.model.exits import IoExit, ProtectionExit
+from engine.model.memslot import Memslot
+from engine.model.page_set import PageSet
+from engine.model.rights import Access
+from engine.model.scenario import Scenario, VcpuSpec
+from engine.session.fold import RECENT_EXITS, View
+
+SLOT = Memslot(1, 0x200000, 0x100000, 0x200000, 1)
+SCENARIO = Scenario(name="x", ram=4 << 20, slots=(SLOT,), vcpus=(VcpuSpec(guest="spin"), VcpuSpec(guest="spin")))
+
+
+def folded(*events) -> View:
+    view = View(SCENARIO)
+    for event in events:
+        view.apply(event)
+    return view
+
+
+def denied(seq: int, gpa: int = 0x210000) -> ExitTaken:
+    exit = ProtectionExit(vcpu=1, rip=0x12007, gpa=gpa, access=Access.WRITE, size=8, data=bytes(8))
+    return ExitTaken(seq=seq, time=seq, exit=exit, mask=1)
+
+
+def test_exits_are_counted_by_kind_and_by_vcpu() -> None:
+    out = ExitTaken(seq=2, time=2, exit=IoExit(vcpu=0, port=0x10, size=1, data=b"x"))
+    view = folded(denied(1), out)
+    assert dict(view.exits) == {"protection": 1, "io": 1}
+    assert [(vcpu.exits, vcpu.rip) for vcpu in view.vcpus] == [(1, 0), (1, 0x12007)]
+
+
+def test_what_no_frame_will_carry_is_counted() -> None:
+    view = folded(*(denied(seq) for seq in range(1, RECENT_EXITS + 11)))
+    assert len(view.fresh_exits) == RECENT_EXITS
+    assert view.unshown == 10
+    assert view.exits.total() == RECENT_EXITS + 10
+
+
+def test_a_page_that_is_denied_often_is_one_fault() -> None:
+    assert list(folded(denied(1), denied(2), denied(3, 0x213000)).fresh_faults) == [0x210, 0x213]
+
+
+def test_slots_come_move_and_go() -> None:
+    moved = Memslot(1, 0x300000, 0x100000, 0x200000, 1)
+    added = SlotChanged(seq=1, time=0, before=None, after=SLOT)
+    assert folded(added).slots == {1: SLOT}
+    assert folded(added, SlotChanged(seq=2, time=0, before=SLOT, after=moved)).slots == {1: moved}
+    assert folded(added, SlotChanged(seq=2, time=0, before=SLOT, after=None)).slots == {}
+
+
+def test_masks_of_vtl0_are_kept_by_page() -> None:
+    fence = MaskChanged(seq=1, time=0, vtl=0, first=0x210, pages=4, rights=1, before=())
+    lifted = MaskChanged(seq=2, time=0, vtl=0, first=0x211, pages=1, rights=15, before=((0x211, 1, 1),))
+    assert list(folded(fence, lifted).masks.runs()) == [(0x210, 1, 1), (0x212, 2, 1)]
+
+
+def test_dirt_of_several_harvests_is_merged_and_taken_once() -> None:
+    def harvested(seq: int, *gfns: int) -> DirtyHarvested:
+        bitmap, packed = pack_bitmap(PageSet(gfns).bitmap(1024))
+        return DirtyHarvested(seq=seq, time=0, count=len(gfns), bitmap=bitmap, packed=packed)
+
+    view = folded(harvested(1, 5, 6), harvested(2, 6, 700))
+    assert view.take_dirty() == PageSet([5, 6, 700])
+    assert view.take_dirty() == PageSet()
+    assert view.dirty_pages == 4
+
+
+def test_only_accepted_commands_change_the_view() -> None:
+    refused = CommandTaken(seq=1, time=0, command=SetPolicy("halt"), error="no")
+    assert folded(refused).on_protection == "complete"
+    assert folded(CommandTaken(seq=1, time=0, command=SetPolicy("halt"))).on_protection == "halt"
+    assert folded(CommandTaken(seq=1, time=0, command=SetSpeed(5.0))).speed == 5.0
+
+
+def test_churn_counts_its_deletions_and_additions() -> None:
+    on = CommandTaken(seq=1, time=0, command=Churn(1, 50.0))
+    off_and_on = [
+        CommandTaken(seq=2, time=0, command=DeleteSlot(1), by="churn"),
+        CommandTaken(seq=3, time=0, command=SetSlot(SLOT), by="churn"),
+    ]
+    view = folded(on, *off_and_on)
+    assert (view.churn, view.churned) == (Churn(1, 50.0), 2)
+    assert folded(on, CommandTaken(seq=2, time=0, command=Churn(1, 0.0))).churn is None
+
+
+def test_phase_and_vcpu_states_are_the_last_ones_told() -> None:
+    view = folded(
+        PhaseChanged(seq=1, time=0, phase="running"),
+        VcpuChanged(seq=2, time=0, vcpu=0, state="halted", why="hlt"),
+        PhaseChanged(seq=3, time=0, phase="ended", why="limit:exits"),
+    )
+    assert (view.phase, view.why, view.vcpus[0].state, view.last_seq) == ("ended", "limit:exits", "halted", 3)

@@ -1,0 +1,43 @@
+from engine.model.events import ExitTaken
+from engine.model.exits import HltExit, IoExit, ProtectionExit
+from engine.model.resolution import Complete, Retry
+from engine.model.rights import Access
+from engine.session.records import around, exit_record, instruction_text
+from engine.session.status import Line
+
+LISTING = ((0x10000, "mov rdi,0x210000"), (0x10007, "inc qword ptr [rdi]"), (0x1000A, "jmp 0x10007"))
+INC = bytes.fromhex("48ff07")
+
+
+def test_a_denied_store_is_shown_with_its_instruction_and_neighbours() -> None:
+    exit = ProtectionExit(
+        vcpu=0,
+        rip=0x10007,
+        code=INC,
+        raw="x",
+        gpa=0x210000,
+        access=Access.WRITE,
+        size=8,
+        data=(7).to_bytes(8, "little"),
+    )
+    record = exit_record(ExitTaken(seq=9, time=1, exit=exit, resolution=Complete(), mask=1), LISTING)
+    assert (record.kind, record.gpa, record.access, record.mask) == ("protection", 0x210000, "write", 1)
+    assert (record.data, record.answer) == ("0700000000000000", "complete")
+    assert "inc" in record.text
+    assert [line.here for line in record.listing] == [False, True, False]
+
+
+def test_code_that_no_listing_has_is_disassembled_alone() -> None:
+    assert around(0x200000, b"\xc3", LISTING) == [Line(0x200000, "ret", here=True)]
+    assert around(0x200000, b"", LISTING) == []
+
+
+def test_bytes_that_are_no_instruction_are_shown_as_bytes() -> None:
+    assert instruction_text(b"\x06", 0) == "06"
+
+
+def test_ports_and_ends() -> None:
+    out = exit_record(ExitTaken(seq=1, time=0, exit=IoExit(vcpu=0, port=0x10, size=1, data=b"*")), ())
+    assert (out.port, out.data, out.gpa) == (0x10, "2a", None)
+    assert exit_record(ExitTaken(seq=1, time=0, exit=HltExit(vcpu=0)), ()).answer == ""
+    assert exit_record(ExitTaken(seq=1, time=0, exit=HltExit(vcpu=0), resolution=Retry()), ()).answer == "retry"
