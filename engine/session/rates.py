@@ -1,4 +1,4 @@
-"""Rates per host second from counters that only grow, over the last second or so."""
+"""Rates per host second from counters that grow, over the last second or so."""
 
 from collections import deque
 
@@ -12,6 +12,8 @@ class Rate:
 
     def feed(self, now: float, counter: int) -> float:
         """Units a second over the window that ends now; 0 until there are two samples."""
+        if self._samples and counter < self._samples[-1][1]:
+            self._samples.clear()  # a new run counts from 0
         self._samples.append((now, counter))
         while len(self._samples) > 2 and self._samples[1][0] <= now - self._window:
             self._samples.popleft()

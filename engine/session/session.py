@@ -23,6 +23,9 @@ from engine.session.records import Listing
 from engine.session.sampler import Sampler, info
 from engine.x86 import keystone_process
 
+RUNS_KEPT = 2
+"""Logs of one session on disk, each bounded by engine.session.log_file: a reset begins a new one."""
+
 
 class Session:
     """Stands ready, paused, once made. Unsupported, HypervisorError when the host cannot build the machine."""
@@ -111,6 +114,8 @@ class Session:
         if self._log_path is None:
             return None
         self._runs += 1
+        for old in self._log_path.parent.glob(f"{self._log_path.name}-{self._runs - RUNS_KEPT}.*"):
+            old.unlink()
         host = self.capabilities
         header = LogHeader(LOG_VERSION, canonical(self.scenario), host.name, host.clock)
         return LogFile(self._log_path.with_name(f"{self._log_path.name}-{self._runs}"), header)
