@@ -24,8 +24,9 @@ class Stepper:
             # Half way up the ids KVM has, out of the way of the ids people use.
             ids = call(self._vm.kvm, Ioctl.KVM_CHECK_EXTENSION, int(Cap.MAX_VCPU_ID))
             self.fd = VcpuFd(self._vm, ids // 2 + self._index)
-            self.fd.single_step()
         self.fd.copy_state(source)
+        # Only now: KVM arms the step for the RIP it sees here, and hardware takes no step armed for another.
+        self.fd.single_step()
         self.fd.page.immediate_exit = source.page.immediate_exit
         self.answered = False
         return self.fd
