@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,20 @@ from tests.house.tree import ROOT, text_of, tracked
 EXTERNAL = re.compile(r"""(?:https?:|wss?:)?//[a-z0-9-]+(?:\.[a-z0-9-]+)+""", re.IGNORECASE)
 NAMESPACES = ("http://www.w3.org/",)
 """SVG and XHTML namespaces are names; nothing is fetched from them."""
-REGISTRIES = re.compile(r"index-url|\"resolved\"")
-MACHINE = re.compile(re.escape(str(ROOT)))
-SELF = Path("tests/house/test_outside.py")
+URL = re.compile(r"https?://([a-z0-9.-]+)", re.IGNORECASE)
+KNOWN_HOSTS = {"127.0.0.1", "localhost", "www.w3.org", "json-schema.org", "evil.example", "lab.example"}
+"""Loopback, names that are only names, and examples (RFC 2606). Everything else would be somebody's server."""
+INDEX = re.compile(r"--(?:extra-)?index-url\b|\"resolved\":")
 
 
 def own_text() -> list[Path]:
-    return [path for path in tracked() if path != SELF and path.name != "LICENSE" and "vendor" not in path.parts]
+    return [path for path in tracked() if path.name != "LICENSE" and "vendor" not in path.parts]
+
+
+def machine() -> re.Pattern[str]:
+    """Where this checkout, its interpreter and its user live: paths that mean nothing elsewhere."""
+    places = {str(ROOT.parent), str(Path.home()), sys.base_prefix} - {"/", "/usr", "/tmp"}
+    return re.compile("|".join(re.escape(place) + r"(?:/|\b)" for place in sorted(places)))
 
 
 def served() -> list[Path]:
@@ -34,14 +42,15 @@ def test_there_are_served_files() -> None:
     assert {path.suffix for path in served()} >= {".js", ".css", ".html"}
 
 
-def test_no_file_names_a_registry() -> None:
-    guilty = {str(path): found.group() for path in own_text() if (found := REGISTRIES.search(text_of(path) or ""))}
-    guilty.pop("Makefile", None)
-    assert guilty == {}
+def test_no_file_names_a_host_or_an_index() -> None:
+    for path in own_text():
+        text = text_of(path) or ""
+        assert set(URL.findall(text)) <= KNOWN_HOSTS, path
+        assert path.suffix not in (".lock", ".json", ".npmrc") or not INDEX.search(text), path
 
 
 def test_no_file_names_a_machine() -> None:
-    guilty = {str(path): found.group() for path in own_text() if (found := MACHINE.search(text_of(path) or ""))}
+    guilty = {str(path): found.group() for path in own_text() if (found := machine().search(text_of(path) or ""))}
     assert guilty == {}
 
 
