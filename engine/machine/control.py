@@ -28,7 +28,7 @@ def apply(machine: "Machine", command: AnyCommand, by: str) -> str:
         case SetPolicy():
             machine.policy = command.on_protection
         case SetSpeed():
-            gate.speed = command.exits_per_second
+            gate.set_speed(command.exits_per_second)
         case Churn():
             pass  # the clock does it (engine.session.clock); here it is only logged
         case _:

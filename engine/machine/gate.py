@@ -7,6 +7,8 @@ So a step takes exactly one exit and a limit ends at exactly its number, however
 from engine.model.scenario import Limits
 
 OPEN_PHASES = ("running", "stepping")
+LONGEST_WAIT = 1.0
+"""Seconds: at a very low speed the gate is asked again after this. No clock can wait for ever (OverflowError)."""
 
 
 class Gate:
@@ -24,13 +26,17 @@ class Gate:
     def is_open(self) -> bool:
         return self.phase in OPEN_PHASES
 
+    def set_speed(self, speed: float | None) -> None:
+        """Exits a second from now on. What the speed before had put off is due at once."""
+        self.speed, self._next_due = speed, 0.0
+
     def delay(self, now: float) -> float | None:
-        """Seconds until the next exit may be taken at the set speed; 0: now; None: not while the gate is closed."""
+        """Seconds until the gate should be asked again; 0: an exit may be taken now; None: not while it is closed."""
         if not self.is_open:
             return None
         if self.speed is None or self.phase == "stepping":
             return 0.0
-        return max(0.0, self._next_due - now)
+        return min(LONGEST_WAIT, max(0.0, self._next_due - now))
 
     def count(self, now: float) -> None:
         """An exit is taken."""

@@ -30,7 +30,7 @@ class LoggedCalls:
         if not self._left or patience is None:
             raise Finished
         # The pace of a run is host time and changes nothing in it.
-        self._machine.gate.speed = None
+        self._machine.gate.set_speed(None)
         return None
 
     def _give(self, taken: CommandTaken) -> None:

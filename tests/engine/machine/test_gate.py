@@ -20,7 +20,7 @@ def test_without_a_speed_exits_pass_at_once() -> None:
 
 def test_ten_exits_a_second_are_a_tenth_of_a_second_apart() -> None:
     gate = opened()
-    gate.speed = 10.0
+    gate.set_speed(10.0)
     due = []
     now = 0.0
     for _ in range(5):
@@ -32,7 +32,7 @@ def test_ten_exits_a_second_are_a_tenth_of_a_second_apart() -> None:
 
 def test_a_pause_does_not_earn_a_burst() -> None:
     gate = opened()
-    gate.speed = 10.0
+    gate.set_speed(10.0)
     gate.count(0.0)
     gate.count(1000.0)
     gate.count(1000.0)
@@ -41,7 +41,7 @@ def test_a_pause_does_not_earn_a_burst() -> None:
 
 def test_a_step_takes_one_exit_whatever_the_speed() -> None:
     gate = opened(phase="stepping")
-    gate.speed = 0.001
+    gate.set_speed(0.001)
     gate.count(0.0)
     assert gate.delay(0.0) == 0.0
     assert gate.after_exit() == ("paused", "step")
@@ -53,3 +53,18 @@ def test_the_limit_ends_the_run_at_exactly_its_number() -> None:
     assert gate.after_exit() is None
     gate.count(0.0)
     assert gate.after_exit() == ("ended", "limit:exits")
+
+
+def test_no_speed_is_too_low_to_be_waited_for() -> None:
+    gate = opened()
+    gate.set_speed(5e-324)  # 1 / speed is infinite, and no lock can be waited for that long
+    gate.count(0.0)
+    assert 0.0 < (gate.delay(0.0) or 0.0) <= 60.0
+
+
+def test_a_higher_speed_counts_at_once() -> None:
+    gate = opened()
+    gate.set_speed(0.001)
+    gate.count(0.0)
+    gate.set_speed(1000.0)
+    assert gate.delay(0.0) == 0.0
