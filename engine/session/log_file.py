@@ -1,11 +1,13 @@
 """The event log on disk: length-prefixed msgpack in segments, of which the newest are kept.
 
 A segment begins with its LogHeader, so each can be read alone. Bounded: a session that runs for days at full speed
-loses its oldest segments, never its disk.
+loses its oldest segments, never its disk. When the disk takes no more, the log ends there and says so; the run goes on.
 """
 
 import struct
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,26 +21,41 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class LogFile:
-    """Writes `NAME.0`, `NAME.1`, ...; buffered, and flushed by flush()."""
+    """Writes `NAME.0`, `NAME.1`, ...; buffered, and flushed by flush(), from any thread."""
 
     def __init__(self, path: Path, header: LogHeader) -> None:
         self._path, self._header = path, _framed(_encoder.encode(header))
         self._segment = 0
+        self._lock = threading.Lock()
         self._begin()
 
     def __call__(self, event: AnyEvent) -> None:
-        self._file.write(_framed(_encoder.encode(event)))
+        self._attempt(lambda: self._write(_framed(_encoder.encode(event))))
+
+    def flush(self) -> None:
+        self._attempt(lambda: self._file.flush())
+
+    def close(self) -> None:
+        self._attempt(lambda: self._file.close())
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        """Nothing once the file is closed. An event that cannot be written must not stop whoever reports it."""
+        with self._lock:
+            if self._file.closed:
+                return
+            try:
+                act()
+            except OSError as error:
+                print(f"the event log ends here, {self._name(self._segment)}: {error}", file=sys.stderr, flush=True)
+                self._file.raw.close()  # with what is buffered: to close the buffer would fail once more
+
+    def _write(self, record: bytes) -> None:
+        self._file.write(record)
         if self._file.tell() > SEGMENT_BYTES:
             self._file.close()
             self._segment += 1
             self._begin()
             self._name(self._segment - SEGMENTS_KEPT).unlink(missing_ok=True)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
 
     def _begin(self) -> None:
         self._file = self._name(self._segment).open("wb")

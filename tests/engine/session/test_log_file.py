@@ -1,4 +1,7 @@
+import os
 from pathlib import Path
+
+import pytest
 
 from engine.model.events import LogHeader, PhaseChanged
 from engine.session import log_file
@@ -36,3 +39,21 @@ def test_only_the_newest_segments_are_kept(tmp_path: Path, monkeypatch) -> None:
     kept = sorted(tmp_path.iterdir(), key=lambda path: int(path.suffix[1:]))
     assert len(kept) == log_file.SEGMENTS_KEPT
     assert [event.seq for path in kept for event in read_segment(path)[1]][-1] == 99
+
+
+def test_a_full_disk_ends_the_log_and_nothing_else(tmp_path: Path, monkeypatch, capfd: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(log_file, "SEGMENT_BYTES", 200)
+    os.symlink("/dev/full", tmp_path / "log.0")
+    log = LogFile(tmp_path / "log", HEADER)
+    log(PhaseChanged(seq=1, time=0, phase="paused"))
+    log.flush()
+    log(PhaseChanged(seq=2, time=0, phase="running"))
+    log.close()
+    assert capfd.readouterr().err.count("No space left on device") == 1
+
+
+def test_a_flush_that_comes_after_the_end_is_none(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "log", HEADER)
+    log.close()
+    log.flush()
+    assert read_segment(tmp_path / "log.0")[0] == HEADER
