@@ -61,7 +61,6 @@ export class FrameSocket {
       const frame = await decode(data);
       // Inflating takes a moment: the machine may have ended meanwhile, and its last frame must not hide that.
       if (this.over || socket !== this.socket) return;
-      if (socket !== this.socket) return;
       this.owed = frame.seq;
       this.keyframe ||= frame.keyframe;
       if (this.keyframe) this.listener.frame(frame);

@@ -55,6 +55,7 @@ def test_the_keyboard_alone_can_fence(screen: Screen) -> None:
     keyboard.press("/")
     keyboard.type("0x210000")
     keyboard.press("Enter")
+    expect(screen.rights).to_contain_text("0x210000")
     keyboard.press("Enter")
     expect(screen.right("R")).to_be_focused()
     keyboard.press("Tab")
