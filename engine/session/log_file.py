@@ -46,7 +46,7 @@ class LogFile:
             try:
                 act()
             except OSError as error:
-                print(f"the event log ends here, {self._name(self._segment)}: {error}", file=sys.stderr, flush=True)
+                sys.stderr.write(f"the event log ends here, {self._name(self._segment)}: {error}\n")
                 self._file.raw.close()  # with what is buffered: to close the buffer would fail once more
 
     def _write(self, record: bytes) -> None:
