@@ -101,6 +101,10 @@ class Worker:
         try:
             return session.handle(message.command)
         except (HypervisorError, Unsupported, TimeoutError) as error:
+            if isinstance(message.command, Reset):
+                # Half of the old machine is left: say so, and end.
+                self._send(Reply(message.id, str(error)))
+                raise
             return str(error)
 
     def _sample_or_die(self, session: Session) -> None:
@@ -156,7 +160,11 @@ def main() -> None:
     sys.setswitchinterval(0.0005)
     # Ctrl-C in the server's terminal reaches the whole group; the server decides when an engine ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Worker(socket.socket(fileno=int(sys.argv[1]))).serve()
+    try:
+        Worker(socket.socket(fileno=int(sys.argv[1]))).serve()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(EX_SOFTWARE)  # at once: a thread that is stuck must not keep the process
     os._exit(0)
 
 

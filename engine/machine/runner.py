@@ -21,6 +21,10 @@ class Runner(Protocol):
         """Return once no vCPU is in the guest; the gate must be closed."""
         ...
 
+    def still(self, patience: float) -> bool:
+        """Whether every vCPU is out of the guest, or comes out within `patience` seconds. Where perform runs calls."""
+        ...
+
     def close(self) -> None:
         """End the threads; the machine is not run again."""
         ...

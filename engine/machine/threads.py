@@ -10,8 +10,8 @@ from engine.machine.machine import Machine
 from engine.model.exits import AnyExit, Interrupted
 
 T = TypeVar("T")
-STOP_LIMIT = 10.0
-"""Seconds. A vCPU that does not come out in this time is a fault of the host."""
+STOP_LIMIT = 5.0
+"""Seconds. A vCPU that does not come out in this time is a fault of the host. Less than anybody waits for an answer."""
 
 
 class ThreadedRunner:
@@ -44,6 +44,10 @@ class ThreadedRunner:
                 if time.monotonic() > limit:
                     raise TimeoutError(f"a vCPU stayed in the guest for {STOP_LIMIT} s after a kick")
                 self._changed.wait(0.02)
+
+    def still(self, patience: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._parked == len(self._threads), patience)
 
     def close(self) -> None:
         with self._changed:

@@ -25,6 +25,8 @@ from engine.x86 import keystone_process
 
 RUNS_KEPT = 2
 """Logs of one session on disk, each bounded by engine.session.log_file: a reset begins a new one."""
+PATIENCE = 0.05
+"""Seconds that a frame waits for vCPUs that are on their way out of the guest, so as to show their registers."""
 
 
 class Session:
@@ -123,11 +125,17 @@ class Session:
     def _new_clock(self) -> Clock:
         """It gives nothing before the run runs, when the machine is there."""
         return Clock(
-            self.handle,
+            self._by_clock,
             lambda: self._machine.vm.slots,
             lambda seconds: self._machine.due_at(seconds),
             self.scenario.limits.seconds,
         )
+
+    def _by_clock(self, command: AnyCommand, by: str) -> str:
+        try:
+            return self.handle(command, by)
+        except TimeoutError as late:
+            return str(late)  # the command is carried out; the clock has others to give
 
     def _reset(self) -> str:
         with self._lock:
@@ -143,6 +151,7 @@ class Session:
         return self._sampler.frame(self._view, self._now(), keyframe, self._registers(machine), machine.instructions)
 
     def _registers(self, machine: Machine) -> list[Registers] | None:
-        if machine.gate.is_open:
+        """None while a vCPU is in the guest: KVM would keep whoever asks waiting until it comes out, if ever."""
+        if machine.gate.is_open or not self._runner.still(PATIENCE) or machine.gate.is_open:
             return None
         return [vcpu.registers() for vcpu in machine.vcpus]
