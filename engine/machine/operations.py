@@ -39,11 +39,7 @@ def carry_out(vm: Vm, command: AnyCommand, ram: int) -> list[Effect]:
 
 
 def set_mask(vm: Vm, vtl: int, pages: PageRange, rights: Rights) -> Effect:
-    before = tuple(
-        (common.first, common.count, int(had))
-        for run, had in vm.masks(vtl)
-        if (common := run.intersection(pages)).count
-    )
+    before = tuple((run.first, run.count, int(had)) for run, had in vm.masks(vtl, pages))
     vm.set_mask(vtl, pages, rights)
     fields = {"vtl": vtl, "first": pages.first, "pages": pages.count, "rights": int(rights), "before": before}
     return MaskChanged, fields

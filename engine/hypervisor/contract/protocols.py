@@ -100,8 +100,8 @@ class Vm(Protocol):
         """RWX where none was set."""
         ...
 
-    def masks(self, vtl: int) -> list[tuple[PageRange, Rights]]:
-        """Maximal runs that are not RWX, ascending."""
+    def masks(self, vtl: int, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
+        """Maximal runs that are not RWX, ascending; cut to `within` when given, and then its size is the cost."""
         ...
 
     def get_dirty_log(self, slot: int) -> bytes:

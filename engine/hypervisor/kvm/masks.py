@@ -35,9 +35,10 @@ class MaskTable:
     def paste(self, first: int, rights: bytes) -> None:
         self._rights[first : first + len(rights)] = rights
 
-    def restricted(self) -> list[tuple[PageRange, Rights]]:
-        """Maximal runs that are not RWX, ascending."""
-        found = _RUN.finditer(self._rights)
+    def restricted(self, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
+        """Maximal runs that are not RWX, ascending; cut to `within` when given."""
+        first, stop = (within.first, within.stop) if within else (0, PAGES)
+        found = _RUN.finditer(self._rights, first, stop)
         return [(PageRange(m.start(), m.end() - m.start()), Rights(self._rights[m.start()])) for m in found]
 
 

@@ -75,9 +75,9 @@ class KvmVm:
         with self._space.lock:
             return self._vtl(vtl, "mask").masks.get(gfn)
 
-    def masks(self, vtl: int) -> list[tuple[PageRange, Rights]]:
+    def masks(self, vtl: int, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
         with self._space.lock:
-            return self._vtl(vtl, "masks").masks.restricted()
+            return self._vtl(vtl, "masks").masks.restricted(within)
 
     def get_dirty_log(self, slot: int) -> bytes:
         with self._space.lock:

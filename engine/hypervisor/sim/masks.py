@@ -10,6 +10,7 @@ from engine.model.rights import Rights
 _SHIFT = 12
 _CHUNK = 1 << _SHIFT
 RWX = int(Rights.RWX)
+_EVERYWHERE = PageRange(0, 1 << 40)
 
 
 class RightsByPage:
@@ -33,10 +34,10 @@ class RightsByPage:
             chunk[first : first + count] = bytes((rights,)) * count
             at += count
 
-    def runs(self) -> Iterator[tuple[PageRange, Rights]]:
-        """Maximal runs of equal rights that are not RWX, ascending."""
+    def runs(self, within: PageRange | None = None) -> Iterator[tuple[PageRange, Rights]]:
+        """Maximal runs of equal rights that are not RWX, ascending; cut to `within` when given."""
         pending: tuple[int, int, int] | None = None
-        for first, count, rights in self._pieces():
+        for first, count, rights in self._pieces(within or _EVERYWHERE):
             if pending and pending[2] == rights and pending[0] + pending[1] == first:
                 pending = (pending[0], pending[1] + count, rights)
                 continue
@@ -46,12 +47,14 @@ class RightsByPage:
         if pending:
             yield PageRange(pending[0], pending[1]), Rights(pending[2])
 
-    def _pieces(self) -> Iterator[tuple[int, int, int]]:
-        """(gfn, pages, rights) of each run within a chunk."""
+    def _pieces(self, within: PageRange) -> Iterator[tuple[int, int, int]]:
+        """(gfn, pages, rights) of each run within a chunk and `within`."""
         for number in sorted(self._chunks):
-            values = np.frombuffer(self._chunks[number], np.uint8)
+            base = number << _SHIFT
+            inside = within.intersection(PageRange(base, _CHUNK))
+            values = np.frombuffer(self._chunks[number], np.uint8)[inside.first - base : inside.stop - base]
             edges = np.flatnonzero(np.diff(values)) + 1
-            starts = [0, *edges.tolist()]
-            for start, stop in zip(starts, [*starts[1:], _CHUNK], strict=True):
+            starts = [0, *edges.tolist()] if inside.count else []
+            for start, stop in zip(starts, [*starts[1:], inside.count], strict=False):
                 if values[start] != RWX:
-                    yield (number << _SHIFT) + start, stop - start, int(values[start])
+                    yield inside.first + start, stop - start, int(values[start])

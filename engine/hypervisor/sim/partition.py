@@ -75,8 +75,8 @@ class SimVm:
     def mask(self, vtl: int, gfn: int) -> Rights:
         return Rights(self._space.mask(vtl, gfn))
 
-    def masks(self, vtl: int) -> list[tuple[PageRange, Rights]]:
-        return self._space.masks(vtl)
+    def masks(self, vtl: int, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
+        return self._space.masks(vtl, within)
 
     def get_dirty_log(self, slot: int) -> bytes:
         return self._space.get_dirty_log(slot)

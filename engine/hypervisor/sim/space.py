@@ -57,9 +57,9 @@ class Space:
         _require(0 <= vtl < self.vtls, "mask", "vtl", vtl, "no such VTL")
         return self._rights[vtl].get(gfn)
 
-    def masks(self, vtl: int) -> list[tuple[PageRange, Rights]]:
+    def masks(self, vtl: int, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
         _require(0 <= vtl < self.vtls, "masks", "vtl", vtl, "no such VTL")
-        return list(self._rights[vtl].runs())
+        return list(self._rights[vtl].runs(within))
 
     def slot_at(self, gfn: int) -> Memslot | None:
         """The slot that holds the page; None in the void."""

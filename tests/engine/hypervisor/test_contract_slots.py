@@ -91,6 +91,11 @@ def test_masks_are_maximal_runs(guest: Guest) -> None:
     ]
     assert (guest.vm.mask(0, first), guest.vm.mask(0, first + 2)) == (Rights.RX, Rights.RWX)
     assert guest.vm.masks(1) == []
+    assert guest.vm.masks(0, PageRange(first + 1, 8)) == [
+        (PageRange(first + 1, 1), Rights.RX),
+        (PageRange(first + 8, 1), Rights.RX),
+    ]
+    assert guest.vm.masks(0, PageRange(first + 2, 6)) == []
 
 
 def test_the_log_has_what_was_written_since_it_was_read(guest: Guest) -> None:
