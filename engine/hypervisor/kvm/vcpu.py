@@ -122,6 +122,7 @@ class KvmVcpu:
         if seat.stepper.answered:
             seat.finish_step()
             return None
+        self._serial = -1
         if not seat.unread:
             self._since = self._space.changes.serial
             self._serial = seat.active.ring.serial if seat.active.ring else 0
@@ -159,7 +160,7 @@ class KvmVcpu:
         return exits.plain(page, self.index, self._seat.vtl)
 
     def _ring_full(self) -> AnyExit | None:
-        """Nothing has been executed, a step under way is still under way."""
+        """Nothing has been executed, a step under way is still under way. Told only where rings are on."""
         active = self._seat.active
         with self._space.lock:
             if active.ring and active.ring.free_when_stuck(self._serial):

@@ -38,17 +38,16 @@ class SimVcpu:
         self._space, self._ram, self._code, self._memory = space, ram, code, memory
         self._scratch = Scratch(space, ram)
         self._fill = Fill(space, ram, code, self._scratch, index)
-        self.rings = self._fill.rings = [Ring(space.ring_size) for _ in range(space.vtls if space.ring_size else 0)]
+        self.rings = self._fill.rings = [Ring(space.ring_size) for _ in range(space.vtls) if space.ring_size]
         self._core = self._make_core(cr3)
         self._text = GuestText(self._fill.tables, self._core.cr3, space, ram)
         self._trial = Trial(self._core, self._fill, self._scratch, space, memory)
         self._contexts: list[Any] = [self._core.context() for _ in range(space.vtls)]
         self._generation = -1
-        self._kicked = False
+        self._kicked = self._closed = False
         self._asked: Cause | Denied | None = None
         self._queued: AnyExit | None = None
         self._dead: AnyExit | None = None
-        self._closed = False
 
     @property
     def vtl(self) -> int:
