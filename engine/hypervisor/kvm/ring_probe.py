@@ -15,7 +15,7 @@ _TOUCHED, _RAM = 1 << 21, 1 << 23
 _SMALLEST, _LARGEST = 4096, 1 << 16
 _SPARE = 32
 """Entries left free, so that the probe itself overruns nothing."""
-_ROUNDS = 4
+_ROUNDS = 6
 """Enough to tell a rule from an interrupt that happened to come in time."""
 
 
