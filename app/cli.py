@@ -128,6 +128,8 @@ def _print_outcome(outcome: Outcome) -> None:
     print(f"stopped     {outcome.stopped} after {outcome.seconds:.3f} s")
     print(f"exits       {exits}")
     print(f"dirty       {' '.join(outcome.dirty) or 'no page'}")
+    if outcome.dirty_lost:
+        print("            the host lost entries of a dirty ring: these are all logged pages")
     print(f"memory      sha256 {outcome.memory_sha256}")
     for denied in outcome.protection[:10]:
         print(f"  vCPU {denied.vcpu} VTL{denied.vtl} {denied.access} of {denied.gpa} denied at rip {denied.rip}")

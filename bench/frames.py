@@ -70,7 +70,7 @@ def dirty(vm: Vm, pages: PageSet) -> None:
 
 def collected(vm: Vm, pages: PageSet) -> PageSet:
     dirty(vm, pages)
-    return harvest(vm)
+    return harvest(vm).pages
 
 
 def _if_there(choice: HypervisorChoice) -> list[Figure]:

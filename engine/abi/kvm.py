@@ -27,6 +27,9 @@ class Ioctl(IntEnum):
     KVM_SET_FPU = 0x41A0AE8D
     KVM_SET_CPUID2 = 0x4008AE90
     KVM_SET_GUEST_DEBUG = 0x4048AE9B
+    KVM_ENABLE_CAP = 0x4068AEA3
+    KVM_CLEAR_DIRTY_LOG = 0xC018AEC0
+    KVM_RESET_DIRTY_RINGS = 0xAEC7
 
 
 class Cap(IntEnum):
@@ -41,6 +44,8 @@ class Cap(IntEnum):
     READONLY_MEM = 81
     MAX_VCPU_ID = 128
     IMMEDIATE_EXIT = 136
+    MANUAL_DIRTY_LOG_PROTECT2 = 168
+    DIRTY_LOG_RING_ACQ_REL = 223
     MEMORY_FAULT_INFO = 232
 
 
@@ -70,6 +75,12 @@ class ExitReason(IntEnum):
     MEMORY_FAULT = 39
 
 
+DIRTY_LOG_PAGE_OFFSET = 64
+"""Where a vCPU's dirty ring is mapped, in pages (api.rst 8.29)."""
+DIRTY_GFN_SIZE = 16
+"""struct kvm_dirty_gfn: u32 flags, u32 slot (address space above bit 16), u64 offset."""
+DIRTY_GFN_DIRTY = 1
+DIRTY_GFN_RESET = 2
 MEM_LOG_DIRTY_PAGES = 1
 MEM_READONLY = 2
 INTERNAL_ERROR_EMULATION = 1
@@ -125,6 +136,28 @@ class DirtyLog(ctypes.LittleEndianStructure):
         ("slot", ctypes.c_uint32),
         ("padding1", ctypes.c_uint32),
         ("dirty_bitmap", ctypes.c_uint64),
+    )
+
+
+class ClearDirtyLog(ctypes.LittleEndianStructure):
+    """struct kvm_clear_dirty_log (api.rst 4.117)."""
+
+    _fields_ = (
+        ("slot", ctypes.c_uint32),
+        ("num_pages", ctypes.c_uint32),
+        ("first_page", ctypes.c_uint64),
+        ("dirty_bitmap", ctypes.c_uint64),
+    )
+
+
+class EnableCap(ctypes.LittleEndianStructure):
+    """struct kvm_enable_cap (api.rst 4.37)."""
+
+    _fields_ = (
+        ("cap", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("args", ctypes.c_uint64 * 4),
+        ("pad", ctypes.c_uint8 * 64),
     )
 
 

@@ -9,6 +9,7 @@ from engine.machine.runner import Runner
 from engine.machine.slices import SlicedRunner
 from engine.machine.threads import ThreadedRunner
 from engine.model.address import PAGE_SHIFT, PageRange
+from engine.model.dirty import DirtyWay, ManualProtect
 from engine.model.events import SlotChanged, VcpuChanged
 from engine.model.registers import Registers
 from engine.model.rights import Rights
@@ -16,7 +17,7 @@ from engine.model.scenario import Scenario
 
 
 def build(hypervisor: Hypervisor, scenario: Scenario, record: Record) -> Machine:
-    """Slots, program, vCPUs and masks, each logged. Unsupported when this host cannot enforce a mask."""
+    """Slots, program, vCPUs and masks, each logged. Unsupported when this host lacks a mask, or the dirty ring."""
     vm = hypervisor.create_vm(scenario.ram, seed=scenario.seed)
     try:
         return _furnish(vm, scenario, record)
@@ -32,6 +33,7 @@ def run_on(machine: Machine) -> Runner:
 
 def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
     program = load(scenario)
+    _track(vm, scenario.dirty)
     for slot in scenario.slots:
         vm.set_memory_region(slot)
     for gpa, data in program.writes:
@@ -45,6 +47,17 @@ def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
         pages = PageRange(mask.base >> PAGE_SHIFT, mask.pages)
         machine.record([set_mask(vm, mask.vtl, pages, Rights(mask.rights))])
     return machine
+
+
+def _track(vm: Vm, way: DirtyWay) -> None:
+    match way:
+        case "log":
+            pass
+        case "clear":
+            vm.enable_manual_protect(ManualProtect.ENABLE)
+        case "ring":
+            # The largest: a vCPU then has most of a second to fill it, and is harvested many times in that.
+            vm.enable_dirty_ring(vm.capabilities.ring_bytes)
 
 
 def _create_vcpu(vm: Vm, index: int, program: Loaded, vtl: int) -> Vcpu:

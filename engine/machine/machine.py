@@ -12,13 +12,14 @@ from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.machine.answers import Answer, answer
 from engine.machine.control import apply
 from engine.machine.gate import Gate
+from engine.machine.harvest import harvest
 from engine.machine.hypercalls import serve_hypercall
-from engine.machine.operations import Effect, carry_out, set_mask
+from engine.machine.operations import Effect, carry_out, dirty, set_mask
 from engine.machine.script import Script
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.commands import AnyCommand
 from engine.model.events import CommandTaken, Event, ExitTaken, PhaseChanged, VcpuChanged
-from engine.model.exits import AnyExit, IoExit, ProtectionExit
+from engine.model.exits import AnyExit, IoExit, ProtectionExit, RingFullExit
 from engine.model.layout import HYPERCALL_PORT
 from engine.model.scenario import OnProtection, Scenario
 
@@ -71,6 +72,8 @@ class Machine:
         if isinstance(exit, IoExit) and exit.port == HYPERCALL_PORT and exit.data is not None:
             self.record([(ExitTaken, serve_hypercall(vcpu, exit))])
             return
+        if isinstance(exit, RingFullExit):
+            self.record(dirty(harvest(self.vm), self.scenario.ram))
         mask: int | None = None
         if isinstance(exit, ProtectionExit):
             self._protection += 1

@@ -7,13 +7,12 @@ import msgspec
 
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.protocols import Vm
-from engine.machine.harvest import harvest
+from engine.machine.harvest import Harvested, harvest
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.bitmap import pack_bitmap
 from engine.model.commands import AnyCommand, DeleteSlot, Harvest, MoveSlot, SetMask, SetSlot
 from engine.model.events import DirtyHarvested, Event, MaskChanged, SlotChanged
 from engine.model.memslot import Memslot
-from engine.model.page_set import PageSet
 from engine.model.rights import Rights
 
 Effect = tuple[type[Event], dict[str, Any]]
@@ -54,11 +53,12 @@ def set_slot(vm: Vm, slot: Memslot, ram: int) -> list[Effect]:
     return [] if before == after else [(SlotChanged, {"before": before, "after": after})]
 
 
-def dirty(pages: PageSet, ram: int) -> list[Effect]:
+def dirty(found: Harvested, ram: int) -> list[Effect]:
+    pages = found.pages
     if not pages:
         return []
     bitmap, packed = pack_bitmap(pages.bitmap(ram >> PAGE_SHIFT))
-    return [(DirtyHarvested, {"count": len(pages), "bitmap": bitmap, "packed": packed})]
+    return [(DirtyHarvested, {"count": len(pages), "bitmap": bitmap, "packed": packed, "lost": found.lost})]
 
 
 def present(vm: Vm, slot: int) -> Memslot:

@@ -74,6 +74,8 @@ class DirtyHarvested(Event, frozen=True, gc=False, kw_only=True, tag="dirty"):
     bitmap: bytes
     packed: bool
     """The bitmap is zlib-compressed; left as it is where that would not pay."""
+    lost: bool = False
+    """The host's dirty ring lost entries: the bitmap has all logged pages, for any may have been written."""
 
 
 class VcpuChanged(Event, frozen=True, gc=False, kw_only=True, tag="vcpu"):

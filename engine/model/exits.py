@@ -59,6 +59,11 @@ class HltExit(Exit, frozen=True, gc=False, kw_only=True, tag="hlt"):
     """HLT; `rip` is past it, the next run goes on after it."""
 
 
+class RingFullExit(Exit, frozen=True, gc=False, kw_only=True, tag="ring_full"):
+    """The vCPU's dirty ring has reached its soft limit (api.rst 8.29); nothing executes until it has been harvested and
+    reset. `rip` is the next instruction."""
+
+
 class Interrupted(Exit, frozen=True, gc=False, kw_only=True, tag="interrupted"):
     """The run ended by a kick or at the end of its budget; nothing happened in the guest."""
 
@@ -74,7 +79,16 @@ class InternalError(Exit, frozen=True, gc=False, kw_only=True, tag="internal_err
 
 
 AnyExit = (
-    ProtectionExit | VoidExit | MmioExit | IoExit | HypercallExit | HltExit | Interrupted | ShutdownExit | InternalError
+    ProtectionExit
+    | VoidExit
+    | MmioExit
+    | IoExit
+    | HypercallExit
+    | HltExit
+    | RingFullExit
+    | Interrupted
+    | ShutdownExit
+    | InternalError
 )
 
 

@@ -8,12 +8,13 @@ from engine.model.read_script import read_script
 from engine.model.scenario import SCENARIO_VERSION, Limits, MaskSpec, Scenario, VcpuSpec
 
 HYPERVISORS = ("auto", "kvm", "sim")
+DIRTY_WAYS = ("log", "clear", "ring")
 MOST_SLOTS = 512
 MOST_MASKS = 4096
 MOST_ASM = 16 << 10
 _FIELDS = (
     "version", "name", "about", "ram", "hypervisor", "seed", "slots", "vcpus", "masks", "on_protection", "script",
-    "limits",
+    "limits", "dirty",
 )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def read_scenario(node: Node, max_ram: int) -> Scenario:
         on_protection=found["on_protection"].choice(*POLICIES) if "on_protection" in found else "complete",
         script=read_script(found["script"], ram) if "script" in found else (),
         limits=_limits(found["limits"]) if "limits" in found else Limits(),
+        dirty=found["dirty"].choice(*DIRTY_WAYS) if "dirty" in found else "log",
     )
 
 

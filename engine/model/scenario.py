@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from engine.model.dirty import DirtyWay
 from engine.model.memslot import Memslot
 
 OnProtection = Literal["complete", "drop", "halt", "relax"]
@@ -69,3 +70,5 @@ class Scenario(msgspec.Struct, frozen=True):
     on_protection: OnProtection = "complete"
     script: tuple[ScriptEntry, ...] = ()
     limits: Limits = Limits()
+    dirty: DirtyWay = "log"
+    """How written pages are told."""

@@ -16,6 +16,9 @@ from engine.model.scenario import Scenario
 
 MOST_TOLD = 200
 """Problems told at once; a hostile text has thousands."""
+LATER = {"dirty": "log"}
+"""Fields that came when scenarios had been saved already, with what those do. Absent from the canonical form, such a
+field means this for ever, whatever its default may become."""
 ID_LENGTH = 20
 """Characters of base32: 100 bits of sha256."""
 
@@ -41,8 +44,12 @@ def _told(problems: list[Problem]) -> list[Problem]:
 
 
 def canonical(scenario: Scenario) -> bytes:
-    """JSON with every default written out and sorted keys: a later change of a default changes no saved scenario."""
-    return msgspec.json.encode(scenario, order="sorted")
+    """JSON with every default written out and sorted keys: a later change of a default changes no saved scenario.
+
+    A field of LATER is left out while it has the value named there: ids from before it stay as they are.
+    """
+    told = msgspec.to_builtins(scenario).items()
+    return msgspec.json.encode(dict(field for field in told if field not in LATER.items()), order="sorted")
 
 
 def from_canonical(data: bytes) -> Scenario:

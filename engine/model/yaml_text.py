@@ -27,6 +27,8 @@ def to_yaml(scenario: Scenario) -> str:
         masks = (_mask(mask.base, mask.pages, mask.rights, mask.vtl) for mask in scenario.masks)
         lines += ["masks:", *(f"  - {{{fields}}}" for fields in masks)]
     lines.append(f"on_protection: {scenario.on_protection}")
+    if scenario.dirty != "log":
+        lines.append(f"dirty: {scenario.dirty}")
     if scenario.script:
         lines += ["script:", *(f"  - {_entry(entry)}" for entry in scenario.script)]
     lines += _limits(scenario.limits)

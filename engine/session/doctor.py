@@ -24,6 +24,10 @@ class Finding(msgspec.Struct, frozen=True):
     masks: list[str] = []
     refused_masks: list[str] = []
     mask_reason: str = ""
+    ring_bytes: int = 0
+    """The largest dirty ring; 0: none."""
+    ring_reason: str = ""
+    """Why a dirty ring can lose pages here; empty where it cannot."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -65,4 +69,6 @@ def _finding(host: Capabilities) -> Finding:
         masks=host.mask_texts(),
         refused_masks=[rights_text(mask) for mask in valid if not host.enforces(mask)],
         mask_reason=host.mask_reason,
+        ring_bytes=host.ring_bytes,
+        ring_reason=host.ring_reason,
     )

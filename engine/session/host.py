@@ -28,7 +28,8 @@ def clock_of(machine: Machine) -> Callable[[], int]:
 def host_for(scenario: Scenario, asked: HypervisorChoice) -> Host:
     """The hypervisor asked for, or the scenario's own choice for `auto`. HypervisorMissing when it is not there.
 
-    `auto` means real KVM wherever it can run this scenario as written: a mask it cannot enforce leads to the simulator.
+    `auto` means real KVM wherever it can run this scenario as written: a mask it cannot enforce, or a ring
+    it has not, leads to the simulator.
     """
     wanted = scenario.hypervisor if asked == "auto" else asked
     hypervisor, why = choose(wanted)
@@ -43,4 +44,6 @@ def _unenforceable(hypervisor: Hypervisor, scenario: Scenario) -> str:
     for mask in scenario.masks:
         if not host.enforces(Rights(mask.rights)):
             return f"{host.label} cannot enforce mask {rights_text(Rights(mask.rights))}: {host.mask_reason}"
+    if scenario.dirty == "ring" and not host.ring_bytes:
+        return f"{host.label} has no dirty ring"
     return ""

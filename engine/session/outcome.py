@@ -39,6 +39,8 @@ class Outcome(msgspec.Struct, frozen=True):
     protection: list[Denied]
     dirty: list[str]
     dirty_system: list[str]
+    dirty_lost: bool
+    """The host lost entries of a dirty ring, so that all logged pages count as written."""
     memory_sha256: str
     """Of RAM outside the system area, by backing offset."""
     instructions: int | None
@@ -51,6 +53,7 @@ class Witness:
     def __init__(self) -> None:
         self.protection: list[Denied] = []
         self.dirty = PageSet()
+        self.lost = False
         self.ended = threading.Event()
 
     def __call__(self, event: AnyEvent) -> None:
@@ -60,6 +63,7 @@ class Witness:
                 self.protection.append(denied)
             case DirtyHarvested():
                 self.dirty |= PageSet.of_bitmap(unpack_bitmap(event.bitmap, event.packed))
+                self.lost = self.lost or event.lost
             case PhaseChanged(phase="ended"):
                 self.ended.set()
             case _:
@@ -91,6 +95,7 @@ def _outcome(session: Session, witness: Witness, seconds: float) -> Outcome:
         protection=witness.protection,
         dirty=(witness.dirty - SYSTEM_PAGES).text(),
         dirty_system=(witness.dirty & SYSTEM_PAGES).text(),
+        dirty_lost=witness.lost,
         memory_sha256=memory_sha256(session.machine),
         instructions=session.machine.instructions,
         seconds=round(seconds, 6),

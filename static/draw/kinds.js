@@ -30,15 +30,19 @@ export const KINDS = {
     about: "The guest called the hypervisor through the hypercall page.",
   },
   hlt: { order: 5, letter: "H", colour: "--ok", from: 0, to: 1, about: "The guest executed HLT: this vCPU is done until it is woken." },
-  shutdown: { order: 6, letter: "T", colour: "--fault", from: 0, to: 1, about: "Triple fault: the vCPU is dead." },
+  ring_full: {
+    order: 6, letter: "R", colour: "--slot-ro", from: 0.4, to: 0.9,
+    about: "The vCPU's ring of dirty pages reached its soft limit: it waits until the VMM has emptied it.",
+  },
+  shutdown: { order: 7, letter: "T", colour: "--fault", from: 0, to: 1, about: "Triple fault: the vCPU is dead." },
   internal_error: {
-    order: 7, letter: "E", colour: "--fault", from: 0, to: 1,
+    order: 8, letter: "E", colour: "--fault", from: 0, to: 1,
     about: "The hypervisor itself could not go on; its own numbers are with the exit.",
   },
 };
 
 /** @type {KindStyle} */
-const OTHER = { order: 8, letter: "?", colour: "--dim", from: 0.7, to: 1, about: "A return of the vCPU to the VMM." };
+const OTHER = { order: 9, letter: "?", colour: "--dim", from: 0.7, to: 1, about: "A return of the vCPU to the VMM." };
 
 /**
  * @param {string} kind

@@ -65,6 +65,7 @@ export function why(record) {
     case "io": return `${who(record)} ${ported(record)} I/O port ${hex(record.port ?? 0)}.`;
     case "hypercall": return `${who(record)} called the hypervisor through the hypercall page.`;
     case "hlt": return `${who(record)} executed HLT and waits.`;
+    case "ring_full": return `${who(record)} had filled its ring of dirty pages up to the soft limit.`;
     case "shutdown": return `${who(record)} took a triple fault: it cannot go on.`;
     case "internal_error": return `${who(record)} met something that the hypervisor cannot carry out.`;
     default: return `${who(record)} left the guest.`;
@@ -100,6 +101,7 @@ function masked({ mask, vtl }) {
  * @param {ExitRecord} record
  */
 export function answered(record) {
+  if (record.kind === "ring_full") return "Harvested: the entries were taken out, the ring was reset, and the vCPU runs on.";
   switch (record.answer) {
     case "complete": return completed(record);
     case "retry": return "Retried: the page has its rights back, and the instruction ran again from its start.";

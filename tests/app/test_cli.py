@@ -27,8 +27,8 @@ masks:
 OUTCOME = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["hypervisor", "stopped", "exits", "protection", "dirty", "dirty_system", "memory_sha256",
-                 "instructions", "seconds"],
+    "required": ["hypervisor", "stopped", "exits", "protection", "dirty", "dirty_system", "dirty_lost",
+                 "memory_sha256", "instructions", "seconds"],
     "properties": {
         "hypervisor": {"enum": ["kvm", "sim"]},
         "stopped": {"type": "string"},
@@ -36,6 +36,7 @@ OUTCOME = {
         "protection": {"type": "array", "items": {"type": "object", "required": ["vcpu", "vtl", "gpa", "access"]}},
         "dirty": {"type": "array", "items": {"type": "string", "pattern": r"^0x[0-9a-f]+\+\d+$"}},
         "dirty_system": {"type": "array"},
+        "dirty_lost": {"const": False},
         "memory_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "instructions": {"type": ["integer", "null"]},
         "seconds": {"type": "number", "minimum": 0},

@@ -4,7 +4,7 @@ import pytest
 
 from engine.hypervisor.contract.errors import HypervisorMissing
 from engine.machine.build import build
-from engine.model.exits import ProtectionExit
+from engine.model.exits import HltExit, ProtectionExit
 from engine.model.rights import Rights
 from engine.session.host import Host, host_for
 
@@ -53,3 +53,15 @@ def test_3_masks(kvm: Host, sim: Host) -> None:
 def test_4_kvm_does_not_tell_what_a_locked_store_writes(scenario, kvm: Host, sim: Host) -> None:
     assert denied(scenario, kvm, LOCKED)[0].data is None
     assert denied(scenario, sim, LOCKED)[0].data == (1).to_bytes(8, "little")
+
+
+def test_5_an_emulating_kernel_tells_every_store_and_can_lose_pages(scenario, kvm: Host, sim: Host) -> None:
+    ringed = scenario(vcpus=[{"asm": f"mov rdi, {BASE:#x}\nmov [rdi], rax\nmov [rdi], rcx\nhlt"}], dirty="ring")
+    told: list[int] = []
+    for host in (kvm, sim):
+        machine = build(host.hypervisor, ringed, lambda kind, fields: None)
+        assert isinstance(machine.vcpus[0].run(), HltExit)
+        told.append(len(machine.vcpus[0].harvest_dirty_ring().pages))
+        machine.vm.close()
+    assert told == [2 if kvm.hypervisor.capabilities.ring_reason else 1, 1]
+    assert sim.hypervisor.capabilities.ring_reason == ""

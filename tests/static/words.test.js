@@ -26,6 +26,12 @@ test("ports: out with its value, in without", () => {
   assert.deepEqual(line({ ...io, data: null }), { act: "in", on: "0x10", remark: "" });
 });
 
+test("a full ring is no access: it was emptied", () => {
+  const full = { ...STORE, kind: "ring_full", answer: "retry", gpa: null, access: null, size: null, data: null, mask: null };
+  assert.match(why(full), /ring of dirty pages/);
+  assert.match(answered(full), /^Harvested/);
+});
+
 test("bytes are little-endian", () => {
   assert.equal(valueOf("3412"), "0x1234");
   assert.equal(valueOf(""), "nothing");

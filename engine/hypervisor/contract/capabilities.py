@@ -24,6 +24,10 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Every Rights value that set_mask can enforce."""
     mask_reason: str = ""
     """Why the TLFS-valid masks that are missing from `masks` cannot be had here."""
+    ring_bytes: int = 0
+    """The largest dirty ring a vCPU can have; 0: none."""
+    ring_reason: str = ""
+    """Why a dirty ring can lose pages here (RingHarvest.lost); empty where it never does."""
 
     def enforces(self, rights: Rights) -> bool:
         return int(rights) in self.masks

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.model.address import PageRange
+from engine.model.dirty import DirtyPage, DirtyWay, RingHarvest
 from engine.model.exits import AnyExit
 from engine.model.memslot import Memslot
 from engine.model.registers import Registers
@@ -45,7 +46,8 @@ class Vcpu(Protocol):
         """Enter the guest until it exits.
 
         `budget`: at most so many instructions, then Interrupted; only where counts_instructions. The exit must be
-        answered by resolve before the next run, except Interrupted, HltExit, ShutdownExit and InternalError.
+        answered by resolve before the next run, except Interrupted, HltExit, RingFullExit, ShutdownExit and
+        InternalError. After a RingFullExit nothing executes until rings are harvested and reset.
         """
         ...
 
@@ -72,6 +74,15 @@ class Vcpu(Protocol):
         """Go on in another VTL, with that VTL's own registers. EINVAL for a VTL the vm does not have."""
         ...
 
+    def harvest_dirty_ring(self) -> RingHarvest:
+        """Take out what this vCPU has written since the last harvest, in ring order, one VTL after the other: each has
+        a ring of its own. A page can come more than once. From any thread, running or not. EINVAL: no ring is on.
+
+        Order of things (api.rst 8.29): harvest, Vm.reset_dirty_rings, and only then read the pages. A page read before
+        the reset can be written again in between without being told.
+        """
+        ...
+
 
 class Vm(Protocol):
     """A guest with all its VTLs: slots in common, rights per VTL. VTL n's mask is set by a higher VTL."""
@@ -82,6 +93,16 @@ class Vm(Protocol):
     @property
     def slots(self) -> dict[int, Memslot]:
         """Present slots by id; a copy."""
+        ...
+
+    @property
+    def vcpus(self) -> tuple[Vcpu, ...]:
+        """Those made so far."""
+        ...
+
+    @property
+    def dirty_way(self) -> DirtyWay:
+        """How written pages are told now."""
         ...
 
     def set_memory_region(self, slot: Memslot) -> None:
@@ -106,7 +127,43 @@ class Vm(Protocol):
 
     def get_dirty_log(self, slot: int) -> bytes:
         """Bitmap of pages written since the last call, by any VTL or by GuestMemory.write or a completed store;
-        reading clears. ENOENT: no such slot, or not logged. EINVAL: id too large."""
+        reading clears, unless manual protection is on. In whole 64-bit words, little-endian, bit 0 is the slot's first
+        page. ENXIO: a dirty ring is on. EINVAL: id too large. ENOENT: no such slot, or not logged."""
+        ...
+
+    def enable_manual_protect(self, flags: int) -> None:
+        """From now on get_dirty_log only reads, and clear_dirty_log clears (KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2).
+
+        `flags`: ManualProtect; OFF goes back. INITIALLY_SET is for slots whose log begins later. EINVAL: any but
+        0, 1 and 3. Unsupported where the kernel lacks it.
+        """
+        ...
+
+    def clear_dirty_log(self, slot: int, first_page: int, num_pages: int, bitmap: bytes) -> None:
+        """Clean the pages whose bit is set in `bitmap` (bit 0: `first_page`), so that their next write is told again.
+
+        Works without manual protection too. ENXIO: a dirty ring is on. EINVAL: slot id too large; `first_page` no
+        multiple of 64; the range leaves the slot; `num_pages` no multiple of 64, unless the slot ends there. ENOENT: no
+        such slot, or not logged. EFAULT: `bitmap` is shorter than the range, in whole 64-bit words.
+        """
+        ...
+
+    def enable_dirty_ring(self, size: int) -> None:
+        """Each vCPU gets, in each VTL, a ring of `size` bytes, 16 an entry, in place of bitmaps (api.rst 8.29).
+
+        EINVAL: no power of two, too small for the entries KVM reserves (4 KiB is the least anywhere), a ring is on
+        already, or there is a vCPU. E2BIG: over capabilities.ring_bytes. Unsupported where the kernel lacks it.
+        """
+        ...
+
+    def reset_dirty_rings(self) -> int:
+        """Give harvested entries back and have their pages told again when next written; how many entries. EINVAL: no
+        ring is on."""
+        ...
+
+    def harvest_vmm_writes(self) -> tuple[DirtyPage, ...]:
+        """While a ring is on: pages that GuestMemory.write and completed stores wrote since the last call, each once,
+        ascending. They are written outside KVM_RUN, so no ring has them. EINVAL: no ring is on."""
         ...
 
     def memory(self, vtl: int = 0) -> GuestMemory: ...

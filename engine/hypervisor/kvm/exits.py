@@ -3,7 +3,7 @@
 from engine.abi.kvm import ExitReason
 from engine.hypervisor.kvm.origin import Origin
 from engine.hypervisor.kvm.run_page import RIP, RunPage
-from engine.model.exits import AnyExit, HltExit, InternalError, Interrupted, ShutdownExit
+from engine.model.exits import AnyExit, HltExit, InternalError, Interrupted, RingFullExit, ShutdownExit
 
 
 def halted(page: RunPage, vcpu: int, vtl: int) -> HltExit:
@@ -12,6 +12,10 @@ def halted(page: RunPage, vcpu: int, vtl: int) -> HltExit:
 
 def shut_down(page: RunPage, vcpu: int, vtl: int) -> ShutdownExit:
     return ShutdownExit(vcpu=vcpu, vtl=vtl, rip=page.u64[RIP], raw="KVM_EXIT_SHUTDOWN")
+
+
+def ring_full(page: RunPage, vcpu: int, vtl: int) -> RingFullExit:
+    return RingFullExit(vcpu=vcpu, vtl=vtl, rip=page.u64[RIP], raw="KVM_EXIT_DIRTY_RING_FULL")
 
 
 def interrupted(rip: int, vcpu: int, vtl: int) -> Interrupted:

@@ -1,6 +1,5 @@
 """A guest with all its VTLs on stock KVM: one KVM VM per VTL over the same RAM, slots in common, masks apart."""
 
-import ctypes
 import errno
 import os
 
@@ -13,9 +12,11 @@ from engine.hypervisor.kvm.memory import SlotMemory
 from engine.hypervisor.kvm.probe import Behaviour
 from engine.hypervisor.kvm.slots import refused
 from engine.hypervisor.kvm.space import GuestSpace
+from engine.hypervisor.kvm.tracking import DirtyTracking
 from engine.hypervisor.kvm.vcpu import KvmVcpu
 from engine.hypervisor.kvm.vtl import Vtl
 from engine.model.address import PAGE_SIZE, PageRange
+from engine.model.dirty import DirtyPage, DirtyWay
 from engine.model.layout import MAX_RAM
 from engine.model.memslot import Memslot
 from engine.model.rights import Rights, is_valid_mask, rights_text
@@ -36,6 +37,7 @@ class KvmVm:
         self._behaviour = behaviour
         self._device = os.dup(device)
         self._space = GuestSpace(self._device, ram, vtls)
+        self._tracking = DirtyTracking(self._space)
         self._vcpus: list[KvmVcpu] = []
 
     @property
@@ -46,6 +48,14 @@ class KvmVm:
     def slots(self) -> dict[int, Memslot]:
         with self._space.lock:
             return dict(self._space.slots.by_id)
+
+    @property
+    def vcpus(self) -> tuple[KvmVcpu, ...]:
+        return tuple(self._vcpus)
+
+    @property
+    def dirty_way(self) -> DirtyWay:
+        return self._tracking.way
 
     def set_memory_region(self, slot: Memslot) -> None:
         """VTL 0's VM is changed first, then the next; when one refuses, those already changed are changed back."""
@@ -84,15 +94,22 @@ class KvmVm:
             return self._vtl(vtl, "masks").masks.restricted(within)
 
     def get_dirty_log(self, slot: int) -> bytes:
-        with self._space.lock:
-            present = self._space.slots.by_id.get(slot)
-            size = (present.pages.count + 63) // 64 * 8 if present else 8
-            bitmap = ctypes.create_string_buffer(size)
-            bits = 0
-            for vtl in self._space.vtls:
-                vtl.vm.get_dirty_log(slot, bitmap)
-                bits |= int.from_bytes(bitmap, "little")
-            return (bits | self._space.dirty.take(slot)).to_bytes(size, "little")
+        return self._tracking.get_log(slot)
+
+    def enable_manual_protect(self, flags: int) -> None:
+        self._tracking.enable_manual_protect(flags)
+
+    def clear_dirty_log(self, slot: int, first_page: int, num_pages: int, bitmap: bytes) -> None:
+        self._tracking.clear_log(slot, first_page, num_pages, bitmap)
+
+    def enable_dirty_ring(self, size: int) -> None:
+        self._tracking.enable_ring(size)
+
+    def reset_dirty_rings(self) -> int:
+        return self._tracking.reset_rings()
+
+    def harvest_vmm_writes(self) -> tuple[DirtyPage, ...]:
+        return self._tracking.vmm_writes()
 
     def memory(self, vtl: int = 0) -> SlotMemory:
         self._vtl(vtl, "memory")

@@ -70,6 +70,13 @@ class GuestSpace:
             self.memory.write(gpa, data)
             return True
 
+    def rearm(self) -> None:
+        """Have the next write to any logged page be told again, for it is not known which have been told."""
+        for slot in self.slots.by_id.values():
+            if slot.logged:
+                for vtl in self.vtls:
+                    vtl.rearm(slot)
+
     def close(self) -> None:
         for vtl in self.vtls:
             vtl.close()

@@ -12,6 +12,7 @@ from engine.hypervisor.kvm.ioctl import call
 from engine.hypervisor.kvm.kick import install_kick_signal
 from engine.hypervisor.kvm.partition import KvmVm
 from engine.hypervisor.kvm.probe import Behaviour, probe
+from engine.hypervisor.kvm.ring_probe import heeds_soft_limit
 from engine.model.rights import Rights
 
 _NEEDED = (Cap.USER_MEMORY, Cap.SYNC_MMU, Cap.IMMEDIATE_EXIT, Cap.SYNC_REGS, Cap.READONLY_MEM)
@@ -19,6 +20,10 @@ _MASK_REASON = (
     "KVM does not consult host PROT_EXEC, so what VTL0 may load by itself it can also execute. R is enforced by "
     "letting every load leave the guest, to be finished unseen; RW would make every store the VMM's instead of the "
     "vCPU's, so only the simulator has it"
+)
+_RING_REASON = (
+    "this kernel emulates guest code without looking at the ring's soft limit: a guest that writes more pages than the "
+    "ring has entries, and meanwhile neither exits nor is interrupted, overwrites entries that nobody has read"
 )
 _FIXES = {
     errno.ENOENT: "there is no such device: load the module (modprobe kvm_intel or kvm_amd), or turn on virtualization "
@@ -39,10 +44,10 @@ class KvmHypervisor:
             _check(self._device, device)
             install_kick_signal()
             self._behaviour = _probed(self._device, device)
+            self._capabilities = _capabilities(self._device, self._behaviour)
         except BaseException:
             os.close(self._device)
             raise
-        self._capabilities = _capabilities(self._device, self._behaviour)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -92,6 +97,7 @@ def _capabilities(fd: int, behaviour: Behaviour) -> Capabilities:
         masks.append(Rights.RX)
     if behaviour.access_fenced:
         masks += [Rights.NONE, Rights.R]
+    ring_bytes = call(fd, Ioctl.KVM_CHECK_EXTENSION, int(Cap.DIRTY_LOG_RING_ACQ_REL))
     return Capabilities(
         name="kvm",
         label=f"real KVM ({_module()}, kernel {'.'.join(platform.release().split('.')[:2])})",
@@ -102,6 +108,8 @@ def _capabilities(fd: int, behaviour: Behaviour) -> Capabilities:
         max_slots=call(fd, Ioctl.KVM_CHECK_EXTENSION, int(Cap.NR_MEMSLOTS)),
         masks=tuple(sorted(int(mask) for mask in masks)),
         mask_reason=_MASK_REASON,
+        ring_bytes=ring_bytes,
+        ring_reason=_RING_REASON if ring_bytes and not heeds_soft_limit(fd) else "",
     )
 
 

@@ -15,6 +15,7 @@ from engine.hypervisor.kvm.run_page import RIP
 from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace
 from engine.hypervisor.kvm.violation import Failure
+from engine.model.dirty import DirtyPage, RingHarvest
 from engine.model.exits import AnyExit
 from engine.model.registers import Registers
 from engine.model.resolution import Resolution
@@ -22,6 +23,7 @@ from engine.model.rights import Access
 
 _IO, _MMIO, _DEBUG = int(ExitReason.IO), int(ExitReason.MMIO), int(ExitReason.DEBUG)
 _INTERNAL_ERROR, _MEMORY_FAULT = int(ExitReason.INTERNAL_ERROR), int(ExitReason.MEMORY_FAULT)
+_RING_FULL = int(ExitReason.DIRTY_RING_FULL)
 _EHWPOISON = 133
 MAX_RERUNS = 100
 """How often in a row an instruction is tried again because something changed while it failed."""
@@ -37,7 +39,7 @@ class KvmVcpu:
         self._fences = Fences(space, self._seat, index)
         self._known = KnownCode(space)
         self._io = IoReader(space, self._known, behaviour.out_past, index)
-        self._since = self._reruns = 0
+        self._since = self._reruns = self._serial = 0
         self._kicked, self._thread = False, 0
 
     @property
@@ -93,6 +95,20 @@ class KvmVcpu:
         self._seat.enter_vtl(vtl)
         self._entry = self._seat.active.registers().rip
 
+    def harvest_dirty_ring(self) -> RingHarvest:
+        pages, lost = list[DirtyPage](), False
+        with self._space.lock:
+            rings = [fd.ring for fd in self._seat.all_fds() if fd.ring]
+            if not rings:
+                raise HypervisorError(errno.EINVAL, "harvest_dirty_ring", rule="no dirty ring is on")
+            for ring in rings:
+                found, ring_lost = ring.harvest()
+                pages += found
+                lost = lost or ring_lost
+            if lost:
+                self._space.rearm()
+        return RingHarvest(tuple(pages), lost)
+
     def close(self) -> None:
         self._seat.close()
 
@@ -106,8 +122,10 @@ class KvmVcpu:
         if seat.stepper.answered:
             seat.finish_step()
             return None
+        self._serial = -1
         if not seat.unread:
             self._since = self._space.changes.serial
+            self._serial = seat.active.ring.serial if seat.active.ring else 0
             try:
                 seat.active.enter()
             except InterruptedError:
@@ -133,11 +151,22 @@ class KvmVcpu:
             raw = f"KVM_EXIT_INTERNAL_ERROR suberror {facts['suberror']}"
             # The emulator's loads have exits of their own; what fails as a whole is a fetch or a locked store.
             return self._failed(Failure(page, raw, facts, (Access.WRITE,)))
+        if reason == _RING_FULL:
+            return self._ring_full()
         if self._seat.stepping:
             self._seat.end_step()
             if reason == _DEBUG:
                 return None
         return exits.plain(page, self.index, self._seat.vtl)
+
+    def _ring_full(self) -> AnyExit | None:
+        """Nothing has been executed, a step under way is still under way. Told only where rings are on."""
+        active = self._seat.active
+        with self._space.lock:
+            if active.ring and active.ring.free_when_stuck(self._serial):
+                active.vm.reset_dirty_rings()
+                return None
+        return exits.ring_full(active.page, self.index, self._seat.vtl)
 
     def _refused(self, error: OSError) -> AnyExit | None:
         """KVM_RUN failed. EFAULT is how kernels with hardware paging tell of a fenced page (api.rst 4.10 and 5)."""

@@ -9,6 +9,7 @@ from engine.abi.kvm import GuestDebug, Ioctl, Sregs
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.kvm.ioctl import call, runner
 from engine.hypervisor.kvm.long_mode import enter_long_mode
+from engine.hypervisor.kvm.ring import DirtyRing
 from engine.hypervisor.kvm.run_page import RunPage
 from engine.hypervisor.kvm.vm_fd import VmFd
 from engine.model.registers import Registers
@@ -20,10 +21,13 @@ class VcpuFd:
     """`enter()` is KVM_RUN; what it left is in `page`."""
 
     def __init__(self, vm: VmFd, id: int) -> None:
+        self.vm = vm
         self.fd = vm.create_vcpu(id)
         try:
             self.page = RunPage(self.fd, call(vm.kvm, Ioctl.KVM_GET_VCPU_MMAP_SIZE))
             self._set_supported_cpuid(vm.kvm)
+            self.ring = DirtyRing(self.fd, vm.ring_size) if vm.ring_size else None
+            vm.rings += [self.ring] if self.ring else []
         except BaseException:
             os.close(self.fd)
             raise
@@ -86,6 +90,8 @@ class VcpuFd:
         self.set_registers(source.registers())
 
     def close(self) -> None:
+        if self.ring:
+            self.ring.close()
         self.page.close()
         os.close(self.fd)
 

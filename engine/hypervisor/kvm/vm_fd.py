@@ -3,8 +3,9 @@
 import ctypes
 import os
 
-from engine.abi.kvm import Cap, DirtyLog, Ioctl, UserspaceMemoryRegion
+from engine.abi.kvm import Cap, ClearDirtyLog, DirtyLog, EnableCap, Ioctl, UserspaceMemoryRegion
 from engine.hypervisor.kvm.ioctl import call
+from engine.hypervisor.kvm.ring import DirtyRing
 
 
 class VmFd:
@@ -12,6 +13,9 @@ class VmFd:
 
     def __init__(self, kvm: int) -> None:
         self.kvm = kvm
+        self.ring_size = 0
+        """Bytes of each vCPU's dirty ring; 0: bitmaps are on."""
+        self.rings: list[DirtyRing] = []
         self.fd = call(kvm, Ioctl.KVM_CREATE_VM)
 
     def extension(self, cap: Cap) -> int:
@@ -22,9 +26,27 @@ class VmFd:
         call(self.fd, Ioctl.KVM_SET_USER_MEMORY_REGION, region, about)
 
     def get_dirty_log(self, slot: int, bitmap: "ctypes.Array[ctypes.c_char]") -> None:
-        """Fill `bitmap` with the pages written since the last call, and clear the log (api.rst 4.8)."""
+        """Fill `bitmap` with the log; without manual protection that clears it (api.rst 4.8)."""
         log = DirtyLog(slot, 0, ctypes.addressof(bitmap))
         call(self.fd, Ioctl.KVM_GET_DIRTY_LOG, log, ("slot", slot, ""))
+
+    def clear_dirty_log(self, slot: int, pages: tuple[int, int], bitmap: "ctypes.Array[ctypes.c_char]") -> None:
+        """`pages` is (first, number); `bitmap` covers them in whole 64-bit words (api.rst 4.117)."""
+        first, count = pages
+        log = ClearDirtyLog(slot, count, first, ctypes.addressof(bitmap))
+        call(self.fd, Ioctl.KVM_CLEAR_DIRTY_LOG, log, ("pages", f"{first}+{count}", "whole 64-page words of a slot"))
+
+    def enable_cap(self, cap: Cap, argument: int, rule: str) -> None:
+        """KVM_ENABLE_CAP (api.rst 4.37)."""
+        request = EnableCap(int(cap), 0, (argument, 0, 0, 0))
+        call(self.fd, Ioctl.KVM_ENABLE_CAP, request, (f"KVM_CAP_{cap.name}", argument, rule))
+
+    def reset_dirty_rings(self) -> int:
+        """How many entries were freed (api.rst 8.29); EINVAL where no ring is on."""
+        freed = call(self.fd, Ioctl.KVM_RESET_DIRTY_RINGS, 0, ("", None, "no dirty ring is on"))
+        for ring in self.rings:
+            ring.was_reset()
+        return freed
 
     def create_vcpu(self, id: int) -> int:
         """The fd of a new vCPU."""

@@ -1,6 +1,8 @@
 """One VTL of a guest: a KVM VM and, for each memslot, this VTL's own mapping of it with this VTL's mask."""
 
-from engine.abi.kvm import UserspaceMemoryRegion
+from msgspec.structs import replace
+
+from engine.abi.kvm import MEM_LOG_DIRTY_PAGES, UserspaceMemoryRegion
 from engine.hypervisor.kvm.masks import MaskTable, runs
 from engine.hypervisor.kvm.slots import About
 from engine.hypervisor.kvm.views import Ram, View
@@ -32,6 +34,12 @@ class Vtl:
         rights = self.masks.copy(pages)
         first = pages.first - slot.pages.first
         self._views[slot.slot].protect_runs((first + at, count, right) for at, count, right in runs(rights))
+
+    def rearm(self, slot: Memslot) -> None:
+        """Write-protect the logged slot anew: dropping the flag and setting it again does that."""
+        address, about = self._views[slot.slot].address, ("slot", slot.slot, "")
+        self._region(replace(slot, flags=slot.flags & ~MEM_LOG_DIRTY_PAGES), address, about)
+        self._region(slot, address, about)
 
     def close(self) -> None:
         self.vm.close()

@@ -7,7 +7,16 @@ from engine.hypervisor.sim.scratch import Piece
 from engine.hypervisor.sim.space import READONLY, Space
 from engine.hypervisor.sim.stop import Event
 from engine.model.address import PAGE_SHIFT
-from engine.model.exits import AnyExit, InternalError, IoExit, MmioExit, ProtectionExit, ShutdownExit, VoidExit
+from engine.model.exits import (
+    AnyExit,
+    InternalError,
+    IoExit,
+    MmioExit,
+    ProtectionExit,
+    RingFullExit,
+    ShutdownExit,
+    VoidExit,
+)
 from engine.model.rights import Access, Rights, rights_text
 
 EMULATION = 1
@@ -59,5 +68,15 @@ def shutdown(reason: str, where: dict[str, Any]) -> ShutdownExit:
     return ShutdownExit(raw=f"no IDT: triple fault ({reason})", **where)
 
 
+def ring_full(where: dict[str, Any]) -> RingFullExit:
+    return RingFullExit(raw="dirty ring at its soft limit", **where)
+
+
 def internal_error(reason: str, facts: dict[str, int], where: dict[str, Any]) -> InternalError:
     return InternalError(raw=reason, facts={"suberror": EMULATION, **facts}, **where)
+
+
+def exception(error: str, has_idt: bool, where: dict[str, Any]) -> ShutdownExit | InternalError:
+    if has_idt:
+        return internal_error(f"exceptions are not delivered: {error}", {}, where)
+    return shutdown(error, where)

@@ -10,10 +10,12 @@ import msgspec
 
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.ram import Ram
+from engine.hypervisor.sim.ring import Ring
 from engine.hypervisor.sim.scratch import Scratch
 from engine.hypervisor.sim.space import READONLY, Space
 from engine.hypervisor.sim.translate import Translator
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
+from engine.model.dirty import DirtyPage
 from engine.model.memslot import Memslot
 from engine.model.rights import Access
 
@@ -25,11 +27,13 @@ _INSIDE = PAGE_SIZE - 1
 
 
 class Denied(msgspec.Struct, frozen=True, gc=False):
-    """An access that must leave the guest. `gpa` None: the guest's own tables refuse it, a page fault."""
+    """An access that must leave the guest. `gpa` None: the guest's own tables refuse it, a page fault. `ring_full`:
+    nothing is wrong with it, but the dirty ring has no room to note it."""
 
     gva: int
     access: Access
     gpa: int | None = None
+    ring_full: bool = False
 
 
 class Fill:
@@ -43,10 +47,13 @@ class Fill:
         self._space, self._code, self._scratch, self._vcpu = space, code, scratch, vcpu
         self.tables = Translator(space, ram, code)
         self.vtl = 0
+        self.rings: list[Ring] = []
+        """By VTL; none while bitmaps are on."""
         self.cr3: Callable[[], int] = int
         self.trying = False
         self.lookahead = False
         self.denied: Denied | None = None
+        self._ring_full = False
 
     def fill(self, gva: int, access: Access) -> tuple[int, int] | None:
         """(emulator address of the page, permissions); None, and `denied` set, when the access may not happen."""
@@ -65,7 +72,8 @@ class Fill:
         else:
             found = self._data(gpa, access)
         if found is None:
-            self.denied = Denied(gva, access, gpa)
+            self.denied = Denied(gva, access, gpa, self._ring_full)
+            self._ring_full = False
             return None
         return found[0], found[1] & rights
 
@@ -101,11 +109,21 @@ class Fill:
         offset = (slot.offset + gpa - slot.base) & ~_INSIDE
         if access is Access.READ:
             return offset, READ | self._cacheable(slot, gfn, offset)
-        if slot.flags & READONLY:
+        if slot.flags & READONLY or not self._noted(slot, gfn):
             return None
-        self._space.dirty.mark(slot, gfn)
         self._code.written(self._vcpu, offset >> PAGE_SHIFT)
         return offset, WRITE | self._cacheable(slot, gfn, offset)
+
+    def _noted(self, slot: Memslot, gfn: int) -> bool:
+        """Note the page's first write, in this VTL's ring if rings are on; False when that is full."""
+        if self.rings and self._space.dirty.unseen(slot, gfn):
+            ring = self.rings[self.vtl]
+            self._ring_full = ring.full
+            if ring.full:
+                return False
+            ring.push(DirtyPage(slot.slot, gfn - (slot.base >> PAGE_SHIFT)))
+        self._space.dirty.mark(slot, gfn)
+        return True
 
     def _cacheable(self, slot: Memslot, gfn: int, offset: int) -> int:
         """Rights that the page has and that nothing needs to hear of any more."""

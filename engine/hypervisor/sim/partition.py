@@ -10,9 +10,11 @@ from engine.hypervisor.sim.cpu.calibration import VERSION
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.regions import MAX_SLOTS
+from engine.hypervisor.sim.ring import MOST, check_ring
 from engine.hypervisor.sim.space import Space
 from engine.hypervisor.sim.vcpu import SimVcpu
 from engine.model.address import PAGE_SHIFT, PageRange
+from engine.model.dirty import DirtyPage, DirtyWay
 from engine.model.layout import MAX_RAM, MAX_VCPUS
 from engine.model.memslot import Memslot
 from engine.model.rights import Rights, is_valid_mask
@@ -26,6 +28,7 @@ CAPABILITIES = Capabilities(
     counts_instructions=True,
     max_slots=MAX_SLOTS,
     masks=tuple(mask for mask in range(int(Rights.RWX) + 1) if is_valid_mask(Rights(mask))),
+    ring_bytes=MOST,
 )
 """Without MBEC, as the guest has no user mode: none, R, RW, RX, RWX."""
 
@@ -66,6 +69,14 @@ class SimVm:
     def slots(self) -> dict[int, Memslot]:
         return dict(self._space.slots)
 
+    @property
+    def vcpus(self) -> tuple[SimVcpu, ...]:
+        return tuple(self._vcpus.values())
+
+    @property
+    def dirty_way(self) -> DirtyWay:
+        return self._space.dirty.way
+
     def set_memory_region(self, slot: Memslot) -> None:
         self._space.set_memory_region(slot)
 
@@ -80,6 +91,28 @@ class SimVm:
 
     def get_dirty_log(self, slot: int) -> bytes:
         return self._space.get_dirty_log(slot)
+
+    def enable_manual_protect(self, flags: int) -> None:
+        self._space.enable_manual_protect(flags)
+
+    def clear_dirty_log(self, slot: int, first_page: int, num_pages: int, bitmap: bytes) -> None:
+        self._space.clear_dirty_log(slot, first_page, num_pages, bitmap)
+
+    def enable_dirty_ring(self, size: int) -> None:
+        check_ring(size, self._space.ring_size > 0, len(self._vcpus))
+        self._space.ring_size = size
+        self._space.dirty.to_rings()
+
+    def reset_dirty_rings(self) -> int:
+        self._require_ring("KVM_RESET_DIRTY_RINGS")
+        pages = [page for vcpu in self._vcpus.values() for ring in vcpu.rings for page in ring.reset()]
+        self._space.dirty.arm(pages)
+        self._space.generation += bool(pages)
+        return len(pages)
+
+    def harvest_vmm_writes(self) -> tuple[DirtyPage, ...]:
+        self._require_ring("harvest_vmm_writes")
+        return self._space.dirty.take_outside()
 
     def memory(self, vtl: int = 0) -> SimMemory:
         """The same for every VTL: slots are in common and masks do not bind the VMM."""
@@ -107,3 +140,7 @@ class SimVm:
             for vcpu in self._vcpus.values():
                 vcpu.close()
             self._ram.close()
+
+    def _require_ring(self, call: str) -> None:
+        if not self._space.ring_size:
+            raise HypervisorError(errno.EINVAL, call, rule="no dirty ring is on")

@@ -25,6 +25,8 @@ class Space:
         self.ram, self.vtls = ram, vtls
         self.slots: dict[int, Memslot] = {}
         self.generation = 0
+        self.ring_size = 0
+        """Bytes of each vCPU's dirty ring in each VTL; 0: bitmaps are on."""
         self.dirty = DirtyLogs()
         self._rights = [RightsByPage() for _ in range(vtls)]
         self._starts: list[int] = []
@@ -91,20 +93,48 @@ class Space:
         return found
 
     def mark_dirty(self, gfn: int) -> None:
+        """The VMM wrote to the page."""
         slot = self.slot_at(gfn)
         if slot is not None:
-            self.dirty.mark(slot, gfn)
+            self.dirty.mark_outside(slot, gfn)
 
     def get_dirty_log(self, slot: int) -> bytes:
-        """As KVM_GET_DIRTY_LOG: reads and clears. EINVAL, ENOENT."""
-        call = "KVM_GET_DIRTY_LOG"
+        """As KVM_GET_DIRTY_LOG: reads, and clears unless manual protection is on. ENXIO, EINVAL, ENOENT."""
+        self._require_log("KVM_GET_DIRTY_LOG", slot)
+        bitmap, cleared = self.dirty.take(slot)
+        # Clean pages hold no write permission in any TLB anyway; only dirty ones must be asked for again.
+        self.generation += cleared
+        return bitmap
+
+    def clear_dirty_log(self, slot: int, first: int, count: int, bitmap: bytes) -> None:
+        """As KVM_CLEAR_DIRTY_LOG. ENXIO, EINVAL, ENOENT; EFAULT for a short bitmap."""
+        call, whole = "KVM_CLEAR_DIRTY_LOG", (count + 63) // 64 * 8
+        if self.dirty.way == "ring":
+            self._require_log(call, slot)
+        _require(first >= 0 and first % 64 == 0, call, "first_page", first, "must be a multiple of 64")
+        self._require_log(call, slot)
+        left = self.dirty.pages(slot) - first
+        _require(0 <= count <= left, call, "num_pages", count, "the range leaves the slot")
+        _require(
+            count == left or count % 64 == 0, call, "num_pages", count, "must be a multiple of 64, or end the slot"
+        )
+        if len(bitmap) < whole:
+            raise HypervisorError(errno.EFAULT, call, "bitmap", len(bitmap), f"{whole} bytes are needed")
+        self.dirty.clear(slot, first, count, bitmap[:whole])
+        self.generation += 1
+
+    def enable_manual_protect(self, flags: int) -> None:
+        """As KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: 0, 1 or 3, else EINVAL. With rings on it is noted and does nothing."""
+        _require(flags in (0, 1, 3), "KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2", "flags", flags, "0, 1 or 3")
+        if self.dirty.way != "ring":
+            self.dirty.way, self.dirty.initially_set = ("clear" if flags else "log"), flags == 3
+
+    def _require_log(self, call: str, slot: int) -> None:
+        if self.dirty.way == "ring":
+            raise HypervisorError(errno.ENXIO, call, "slot", slot, "a dirty ring is on: there are no bitmaps")
         _require(0 <= slot < MAX_SLOTS, call, "slot", slot, f"ids go from 0 to {MAX_SLOTS - 1}")
         if not self.dirty.logged(slot):
             raise HypervisorError(errno.ENOENT, call, "slot", slot, "no such slot, or it is not logged")
-        bitmap, any_dirty = self.dirty.take(slot)
-        # Clean pages hold no write permission in any TLB anyway; only dirty ones must be asked for again.
-        self.generation += any_dirty
-        return bitmap
 
 
 def _require(held: bool, call: str, argument: str, value: int, rule: str) -> None:

@@ -13,13 +13,15 @@ from engine.hypervisor.sim.exits import Verdict
 from engine.hypervisor.sim.fill import SCRATCH, Denied, Fill
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.ram import Ram
+from engine.hypervisor.sim.ring import Ring
 from engine.hypervisor.sim.scratch import PAGES, Piece, Scratch
 from engine.hypervisor.sim.space import Space
 from engine.hypervisor.sim.stop import Event, Stop
 from engine.hypervisor.sim.text import GuestText
 from engine.hypervisor.sim.trial import Cause, Trial
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
-from engine.model.exits import AnyExit, HltExit, InternalError, Interrupted, ShutdownExit
+from engine.model.dirty import RingHarvest
+from engine.model.exits import AnyExit, HltExit, Interrupted
 from engine.model.registers import Registers
 from engine.model.resolution import Complete, Drop, Resolution, Retry
 from engine.model.rights import Access
@@ -36,16 +38,16 @@ class SimVcpu:
         self._space, self._ram, self._code, self._memory = space, ram, code, memory
         self._scratch = Scratch(space, ram)
         self._fill = Fill(space, ram, code, self._scratch, index)
+        self.rings = self._fill.rings = [Ring(space.ring_size) for _ in range(space.vtls) if space.ring_size]
         self._core = self._make_core(cr3)
         self._text = GuestText(self._fill.tables, self._core.cr3, space, ram)
         self._trial = Trial(self._core, self._fill, self._scratch, space, memory)
         self._contexts: list[Any] = [self._core.context() for _ in range(space.vtls)]
         self._generation = -1
-        self._kicked = False
+        self._kicked = self._closed = False
         self._asked: Cause | Denied | None = None
         self._queued: AnyExit | None = None
         self._dead: AnyExit | None = None
-        self._closed = False
 
     @property
     def vtl(self) -> int:
@@ -64,6 +66,8 @@ class SimVcpu:
             if found is not None:
                 self._queued = None
                 return found
+            if self.rings and self.rings[self.vtl].full:
+                return exits.ring_full(self._where())
             left = SLICE if end is None else min(SLICE, end - self._core.executed)
             if self._kicked or left <= 0:
                 raw = "kick" if self._kicked else "end of budget"
@@ -106,6 +110,11 @@ class SimVcpu:
         self._core.restore(self._contexts[vtl])
         self._fill.vtl = vtl
         self._generation = -1
+
+    def harvest_dirty_ring(self) -> RingHarvest:
+        if not self.rings:
+            raise HypervisorError(errno.EINVAL, "harvest_dirty_ring", rule="no dirty ring is on")
+        return RingHarvest(tuple(page for ring in self.rings for page in ring.harvest()))
 
     def close(self) -> None:
         if not self._closed:
@@ -156,8 +165,8 @@ class SimVcpu:
             self._queued = HltExit(vcpu=self.index, vtl=self.vtl, rip=self._core.rip(), raw="HLT")
         elif stop.reason == "exception":
             self._exception(stop.error)
-        elif stop.reason == "fault" and denied is not None:
-            self._denied(denied)
+        elif stop.reason == "fault" and denied is not None and not denied.ring_full:
+            self._denied(denied)  # else run looks at the ring before it goes on
 
     def _denied(self, denied: Denied) -> None:
         if denied.access is Access.EXECUTE and not self._text.reaches(self._core.rip(), denied.gva):
@@ -197,7 +206,7 @@ class SimVcpu:
             return
         stop = self._trial.commit()
         if stop.reason == "fault" and self._fill.denied is not None and self._fill.denied.gpa is not None:
-            self._die(exits.internal_error("more pages in one instruction than can be tried out", {}, self._where()))
+            self._dead = exits.internal_error("more pages in one instruction than can be tried", {}, self._where())
         elif stop.reason == "fault":
             self._exception("page fault")
         elif stop.reason != "io":
@@ -216,7 +225,7 @@ class SimVcpu:
             gpa += rip % PAGE_SIZE
         found = exits.verdict(self._space, self.vtl, gpa, Access.EXECUTE)
         if found is Verdict.VOID:
-            self._die(exits.internal_error(f"fetch from the void at {gpa:#x}", {"gpa": gpa}, self._where()))
+            self._dead = exits.internal_error(f"fetch from the void at {gpa:#x}", {"gpa": gpa}, self._where())
             return
         exit = exits.memory_exit(self._space, Piece(gpa, Access.EXECUTE, 0), found, self._where())
         self._asked, self._queued = denied, exit
@@ -234,13 +243,7 @@ class SimVcpu:
             self._advance()
 
     def _exception(self, error: str) -> None:
-        if self._core.has_idt():
-            self._die(exits.internal_error(f"exceptions are not delivered: {error}", {}, self._where()))
-        else:
-            self._die(exits.shutdown(error, self._where()))
-
-    def _die(self, exit: ShutdownExit | InternalError) -> None:
-        self._dead = exit
+        self._dead = exits.exception(error, self._core.has_idt(), self._where())
 
     def _where(self) -> dict[str, Any]:
         rip = self._core.rip()

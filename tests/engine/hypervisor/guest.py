@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from engine.hypervisor.contract.protocols import Hypervisor, Vcpu, Vm
+from engine.machine.harvest import harvest
 from engine.model.address import PAGE_SIZE, PageRange
 from engine.model.exits import AnyExit, HltExit, InternalError, MemoryExit, ShutdownExit
 from engine.model.layout import PML4, code_base, stack_top
@@ -28,15 +29,17 @@ class Guest:
     """A page that tests fence; filled with 0x11, the next one with 0x33."""
     VOID = 4 * MIB
 
-    def __init__(self, hypervisor: Hypervisor) -> None:
-        self.vm: Vm = hypervisor.create_vm(RAM)
+    def __init__(self, hypervisor: Hypervisor, ram: int = RAM, prepare: Callable[[Vm], None] = lambda _: None) -> None:
+        """`prepare` is called first, before there are slots and vCPUs."""
+        self.vm: Vm = hypervisor.create_vm(ram)
+        prepare(self.vm)
         self.vm.set_memory_region(Memslot(0, 0, 2 * MIB, 0))
         self.vm.set_memory_region(Memslot(1, self.DATA, 2 * MIB, 2 * MIB, int(SlotFlags.LOG)))
         self.memory = self.vm.memory()
         for gpa, table in identity_tables().items():
             self.memory.write(gpa, table)
         self.memory.write(self.PAGE, b"\x11" * PAGE_SIZE + b"\x33" * PAGE_SIZE)
-        self.vm.get_dirty_log(1)
+        harvest(self.vm)
         self.vcpus: list[Vcpu] = [self.vm.create_vcpu(0, PML4)]
 
     @property

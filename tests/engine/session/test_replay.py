@@ -40,10 +40,10 @@ def play(session: Session, seed: int) -> None:
     session.handle(Pause())
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_run_repeats_byte_for_byte(scenario, sim: Host, tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "dirty"), [(1, "log"), (2, "clear"), (3, "ring")])
+def test_a_run_repeats_byte_for_byte(scenario, sim: Host, tmp_path: Path, seed: int, dirty: str) -> None:
     script = [{"after": {"exits": 20}, "do": "set_policy", "on_protection": "drop"}]
-    made = scenario(vcpus=GUESTS, seed=seed, script=script)
+    made = scenario(vcpus=GUESTS, seed=seed, script=script, dirty=dirty)
     session = Session(made, sim, log=tmp_path / "log")
     play(session, seed)
     session.flush()
