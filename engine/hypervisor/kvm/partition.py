@@ -34,7 +34,7 @@ class KvmVm:
         self._capabilities = capabilities
         self._behaviour = behaviour
         self._device = os.dup(device)
-        self._space = GuestSpace(self._device, ram, vtls)
+        self._space = GuestSpace(self._device, ram, vtls, behaviour.denies_whole)
         self._vcpus: list[KvmVcpu] = []
 
     @property
@@ -116,7 +116,7 @@ class KvmVm:
         done: list[Vtl] = []
         back = old or Memslot(new.slot, new.base, 0, new.offset)
         try:
-            for vtl in self._space.vtls:
+            for vtl in self._space.all_vms():
                 vtl.change(old, new, about)
                 done.append(vtl)
         except BaseException:

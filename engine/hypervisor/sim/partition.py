@@ -25,6 +25,8 @@ CAPABILITIES = Capabilities(
     concurrent=False,
     counts_instructions=True,
     max_slots=MAX_SLOTS,
+    denies_whole=True,
+    logs_loads=False,
     masks=tuple(mask for mask in range(int(Rights.RWX) + 1) if is_valid_mask(Rights(mask))),
 )
 """Without MBEC, as the guest has no user mode: none, R, RW, RX, RWX."""

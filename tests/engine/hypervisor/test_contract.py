@@ -127,6 +127,16 @@ def test_an_exit_tells_what_is_stored_and_where_from(guest: Guest, case: Case) -
         assert guest.memory.read(exit.rip, len(exit.code)) == exit.code
 
 
+@pytest.mark.parametrize("case", [case for case in STORES if case.locked], ids=_named)
+def test_a_locked_store_is_told_where_an_instruction_is_denied_as_a_whole(guest: Guest, case: Case) -> None:
+    guest.fence(Rights.RX)
+    _load(guest, case.assembly)
+    (exit,) = guest.drive()
+    assert isinstance(exit, ProtectionExit)
+    told = case.after.to_bytes(8, "little") if guest.vm.capabilities.denies_whole else None
+    assert exit.data == told
+
+
 def test_a_completed_load_reads_ram_or_what_it_is_given(guest: Guest) -> None:
     guest.fence(Rights.NONE)
     _load(guest, "mov rcx, [rbx]")
