@@ -13,7 +13,7 @@ from engine.abi.kvm import ExitReason
 from engine.hypervisor.kvm.address_space import AddressSpace
 from engine.hypervisor.kvm.pending import Denied
 from engine.hypervisor.kvm.space import GuestSpace
-from engine.hypervisor.kvm.stepper import Stepper
+from engine.hypervisor.kvm.stepper import TRAP_BIT, TRAP_BYTE, Stepper, pushes_flags
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.hypervisor.kvm.vtl import Vtl
 from engine.model.rights import Access
@@ -75,26 +75,36 @@ class Trial:
         try:
             for gpa, data in answers.given:
                 ctypes.memmove(self._at(gpa), data, len(data))
-            if pieces is None or not self._step(source):
+            helper = self._step(source) if pieces is not None else None
+            if pieces is None or helper is None:
                 return None
+            if pushes_flags(denied.origin.code, denied.origin.rip):
+                self._clear_trap_flag(helper, addresses)
             return {(gpa, size): ctypes.string_at(self._at(gpa), size) for gpa, size in pieces}
         except LookupError:
             return None
         finally:
             self._copy.forget()
 
-    def _step(self, source: VcpuFd) -> bool:
+    def _step(self, source: VcpuFd) -> VcpuFd | None:
+        """The helper after the step; None when it did not get that far."""
         fd = self._stepper.begin(source)
         try:
             self._stepper.execute()
         except OSError:
-            return False
+            return None
         if fd.page.u32[2] == _DEBUG:
-            return True
+            return fd
         # Whatever it waits for is not to be had here; the next trial starts afresh.
         while not fd.finish():
             pass
-        return False
+        return None
+
+    def _clear_trap_flag(self, fd: VcpuFd, addresses: AddressSpace) -> None:
+        gpa = addresses.gpa(fd.registers().rsp + TRAP_BYTE)
+        if gpa is not None:
+            flags = ctypes.c_ubyte.from_address(self._at(gpa))
+            flags.value &= ~TRAP_BIT
 
     def _at(self, gpa: int) -> int:
         """Address of the copy of `gpa`; LookupError for the void."""

@@ -277,3 +277,17 @@ def test_a_dropped_in_gets_all_ones(guest: Guest) -> None:
     guest.load("in al, 0x20\nhlt", rax=0x500)
     guest.drive(lambda _: Drop())
     assert guest.vcpu.registers().rax == 0x5FF
+
+
+@pytest.mark.parametrize("rights", [Rights.RX, Rights.NONE])
+def test_flags_pushed_under_a_fence_have_no_trap_flag(guest: Guest, rights: Rights) -> None:
+    """Whatever executes the instruction one step at a time must not be seen by the guest."""
+    guest.fence(rights)
+    guest.load("pushfq\nnop\njmp rdx", at=PAGE + 0x100)
+    guest.load("jmp rcx\nhlt", rcx=PAGE + 0x100, rdx=0x10002, rsp=PAGE + 8)
+    exits = guest.drive()
+    assert guest.word() & ~0x8D5 == 2
+    told = [exit.data for exit in exits if isinstance(exit, ProtectionExit) and exit.access == "write"]
+    # Of an instruction whose fetch was denied too, not every host can tell.
+    if rights & Rights.KX or guest.vm.capabilities.denies_whole:
+        assert told == [guest.memory.read(PAGE, 8)]
