@@ -9,7 +9,7 @@ if [ -e "$cache/ready" ]; then exit 0; fi
 mkdir -p "$cache"/apt/lists/partial "$cache"/apt/cache/archives/partial "$cache"/debs
 cd "$cache"
 
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | grep -v security | head -1)
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | grep -v security | head -1 || true)
 [ -n "$mirror" ] || { echo 'apt knows no bookworm mirror' >&2; exit 1; }
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" bookworm "$keyring" "$mirror" $suite >apt/sources.list

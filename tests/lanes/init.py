@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -25,9 +26,23 @@ def prepare() -> None:
 
 
 def tests() -> int:
-    arguments = Path("/arguments").read_text().split("\0")
-    command = [sys.executable, "-m", "pytest", *arguments]
-    return subprocess.run(command, cwd="/project", env=ENVIRONMENT, check=False).returncode
+    """Each line of /arguments is a pytest of its own, side by side; the first status that is not 0."""
+    lines = Path("/arguments").read_text().split("\n")
+    started = [_start(line.split("\0"), number) for number, line in enumerate(lines)]
+    statuses: list[int] = []
+    for one, output in started:
+        statuses.append(one.wait())
+        if output:
+            print(output.read_text(), flush=True)
+    return next((status for status in statuses if status), 0)
+
+
+def _start(arguments: list[str], number: int) -> tuple["subprocess.Popen[bytes]", Path | None]:
+    """The first says at once what it has to say; the others to a file, so that lines do not mix."""
+    command, output = [sys.executable, "-m", "pytest", *arguments], Path(f"/tmp/output-{number}") if number else None
+    with output.open("wb") if output else nullcontext() as out:
+        started = subprocess.Popen(command, cwd="/project", env=ENVIRONMENT, stdout=out, stderr=out)
+    return started, output
 
 
 def _must(code: int, what: str) -> None:

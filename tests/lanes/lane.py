@@ -21,11 +21,11 @@ HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ringfence" / "lane"
 TIMEOUT = 600
 MEMORY = 2048
-TESTS = ("tests/engine/hypervisor", "tests/engine/test_same.py", "tests/engine/test_differences.py")
 # Nothing of what the lane's machine has not: no cache of pytest's, no fixtures of the web's.
 OPTIONS = ("-p", "no:cacheprovider", "--confcutdir=tests/engine", "--color=no", "--tb=short")
 # The simulator is the same everywhere; here it only stands beside KVM where a test compares the two.
-DEFAULT = ("-q", "--ignore=tests/engine/hypervisor/sim", "-k", "not [sim", *TESTS)
+CONTRACT = ("-q", "--ignore=tests/engine/hypervisor/sim", "-k", "not [sim", "tests/engine/hypervisor")
+COMPARED = ("-q", "tests/engine/test_same.py", "tests/engine/test_differences.py")
 APPEND = (
     "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off audit=0 nokaslr no_timer_check tsc=reliable "
     "random.trust_cpu=on rdinit=/init"
@@ -65,7 +65,7 @@ def base_archive(root: Path) -> Path:
     return made
 
 
-def project_archive(arguments: list[str]) -> bytes:
+def project_archive(runs: list[tuple[str, ...]]) -> bytes:
     with tempfile.TemporaryFile() as out:
         archive = Newc(out)
         for place in ("dev", "proc", "sys", "tmp"):
@@ -73,7 +73,7 @@ def project_archive(arguments: list[str]) -> bytes:
         packed.project(archive, ROOT)
         archive.file("/init", f"#!{sys.executable} -I\n".encode() + (HERE / "init.py").read_bytes(), executable=True)
         archive.file("/modules/order", "\n".join(packed.MODULES).encode())
-        archive.file("/arguments", "\0".join(arguments).encode())
+        archive.file("/arguments", "\n".join("\0".join((*OPTIONS, *run)) for run in runs).encode())
         archive.end()
         out.seek(0)
         return out.read()
@@ -126,9 +126,9 @@ def main(arguments: list[str]) -> int:
     except Missing as missing:
         print(f"SKIPPED: the lane (kvm_amd under emulation): its kernel and QEMU cannot be had here: {missing}")
         return 0
-    given = arguments or DEFAULT
+    runs: list[tuple[str, ...]] = [tuple(arguments)] if arguments else [CONTRACT, COMPARED]
     with tempfile.NamedTemporaryFile(prefix="lane-") as initrd:
-        initrd.write(base_archive(root).read_bytes() + project_archive([*OPTIONS, *given]))
+        initrd.write(base_archive(root).read_bytes() + project_archive(runs))
         initrd.flush()
         return boot(root, Path(initrd.name))
 
