@@ -64,12 +64,30 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 def serve(arguments: argparse.Namespace) -> int:
     # The other commands must not need the web stack to start.
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+    from sqlalchemy.exc import SQLAlchemyError
+
     from app.serve import serve as serve_app
     from app.settings import Settings
 
     given = {name: value for name in ("host", "port") if (value := getattr(arguments, name)) is not None}
-    serve_app(Settings(**given))
+    try:
+        serve_app(Settings(**given))
+    except (ValidationError, SettingsError) as wrong:
+        return _complain(BAD_INPUT, *_settings_problems(wrong))
+    except (OSError, SQLAlchemyError) as error:
+        return _complain(FAILED, f"cannot serve: {str(error).splitlines()[0]}")
     return 0
+
+
+def _settings_problems(wrong: ValueError) -> list[str]:
+    """What is wrong with which variable; `wrong` as pydantic tells it."""
+    from pydantic import ValidationError
+
+    if not isinstance(wrong, ValidationError):
+        return [str(wrong)]
+    return [f"RINGFENCE_{str(one['loc'][0]).upper()}: {one['input']!r}: {one['msg']}" for one in wrong.errors()]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ import logging
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
@@ -37,6 +38,7 @@ def install(app: FastAPI) -> None:
     """Make every error of `app` leave in this form."""
     app.add_exception_handler(StarletteHTTPException, _expected)
     app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(OperationalError, _no_database)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -56,6 +58,13 @@ async def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     parts = (f"{'.'.join(str(step) for step in one['loc'])}: {one['msg']}" for one in error.errors())
     return error_response(request, 422, "; ".join(parts))
+
+
+async def _no_database(request: Request, error: Exception) -> Response:
+    """A full disk, a lock that is never let go, a server that is away: nothing was saved, and it may pass."""
+    assert isinstance(error, OperationalError)
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    return error_response(request, 503, f"the database cannot be used now, nothing was saved: {error.orig}")
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from app import errors
 from app.db.engine import Database
 from app.doctor import routes as doctor
+from app.doctor.service import Doctor
 from app.scenarios import pages
 from app.scenarios import routes as scenarios
 from app.scenarios.builtin import store_builtins
@@ -84,4 +85,4 @@ async def _lifespan(settings: Settings, host: SessionHost) -> AsyncGenerator[Sta
         live = Sessions(settings, host, merge)
         closing.push_async_callback(live.close)
         closing.callback(asyncio.create_task(live.look_after()).cancel)
-        yield {"services": Services(settings, database, checker, live, builtins, writes)}
+        yield {"services": Services(settings, database, checker, Doctor(), live, builtins, writes)}

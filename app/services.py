@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
 from app.db.engine import Database
+from app.doctor.service import Doctor
 from app.scenarios.builtin import Builtins
 from app.scenarios.checking import Checker
 from app.security.limits import Buckets
@@ -24,6 +25,7 @@ class Services:
     settings: Settings
     database: Database
     checker: Checker
+    doctor: Doctor
     sessions: Sessions
     builtins: Builtins
     writes: Buckets

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     max_sessions_per_owner: int = Field(default=4, ge=1)
     max_ram: int = Field(default=MAX_RAM, ge=1 << 20, le=MAX_RAM)
     """Bytes of guest RAM that one session may have."""
+    max_ram_total: int = Field(default=0, ge=0)
+    """Bytes of guest RAM that all sessions may have together. 0: half of the host's memory, at least one session's."""
     pause_after: float = Field(default=30.0, gt=0)
     """Seconds without a viewer until a session is paused."""
     close_after: float = Field(default=600.0, gt=0)
@@ -56,9 +58,22 @@ class Settings(BaseSettings):
         """The URL in force."""
         return self.database_url or f"sqlite+aiosqlite:///{self.var / 'ringfence.sqlite3'}"
 
+    @property
+    def ram_total(self) -> int:
+        """The bound in force, bytes."""
+        return self.max_ram_total or max(self.max_ram, _host_memory() // 2)
+
     def signing_key(self) -> str:
         """The secret key, made and stored at first use; OSError when `var` cannot be written."""
         return self.secret_key.get_secret_value() or _stored_key(self.var / "secret.key")
+
+
+def _host_memory() -> int:
+    """Bytes that this machine, or the container that we are in, has."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # no cgroup v2, or "max"
+        return min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return machine
 
 
 def _stored_key(path: Path) -> str:

@@ -148,9 +148,11 @@ class Worker:
 
 
 def contain() -> None:
-    """Limits and manners of an engine process: no core file, nice, and never without its parent."""
+    """Limits and manners of an engine process: no core file, nice, the first to go without memory, never without its
+    parent."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(5)
+    Path("/proc/self/oom_score_adj").write_text("1000")  # proc(5): guests may fill their RAM, the server must stay
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -16,6 +16,8 @@ from engine.model.problems import Problem
 
 _SECONDS = 10.0
 """An assembler that hangs is given up line by line, a quarter of a second each (engine.x86.keystone_process)."""
+MOST_ASKING = 16
+"""Texts at once, each of which may take as long; whoever comes then is told to come again."""
 _LIMITS: Limits = {resource.RLIMIT_AS: 2 << 30, resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 64}
 
 
@@ -68,9 +70,19 @@ class Checker:
         self._max_ram = max_ram
         self._child: Child | None = None
         self._turn = asyncio.Lock()
+        self._asking = 0
 
     async def check(self, text: bytes) -> Checked:
         """What is wrong with `text`, or what it is. A text that takes the checker down is a problem itself."""
+        if self._asking >= MOST_ASKING:
+            return _failed("too many texts are waiting to be checked: try again in a moment")
+        self._asking += 1
+        try:
+            return await self._in_turn(text)
+        finally:
+            self._asking -= 1
+
+    async def _in_turn(self, text: bytes) -> Checked:
         async with self._turn:
             try:
                 async with asyncio.timeout(_SECONDS):

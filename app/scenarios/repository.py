@@ -17,7 +17,9 @@ class ScenarioRepository:
         self._session = session
 
     async def get(self, scenario_id: str) -> Scenario | None:
-        return await self._session.get(Scenario, scenario_id)
+        # Ids are base32. PostgreSQL has no NUL in its texts, and refuses it as a mistake of ours.
+        known = scenario_id.isascii() and scenario_id.isalnum()
+        return await self._session.get(Scenario, scenario_id) if known else None
 
     async def add(self, row: dict[str, Any]) -> None:
         """Store it unless it is there: two people may save the same scenario at the same moment."""

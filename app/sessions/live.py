@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from dataclasses import dataclass
 
 from app.sessions.host import Ending, Engine, EngineGoneError
 from app.sessions.hub import Hub
@@ -10,12 +11,21 @@ from app.sessions.idle import Idle
 from engine.model.commands import AnyCommand, Pause, Run
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What a session counts for, from the moment that somebody asks for it."""
+
+    owner: str
+    ram: int
+    """Bytes. Guests touch less, but may touch it all at any time."""
+
+
 class LiveSession:
     """`ending` is None while it lives; afterwards only that can be asked."""
 
-    def __init__(self, session_id: str, owner: str, scenario_id: str, engine: Engine, hub: Hub, idle: Idle) -> None:
+    def __init__(self, session_id: str, claim: Claim, scenario_id: str, engine: Engine, hub: Hub, idle: Idle) -> None:
         self.id = session_id
-        self.owner = owner
+        self.claim = claim
         self.scenario_id = scenario_id
         self.engine = engine
         self.hub = hub
@@ -24,6 +34,10 @@ class LiveSession:
         self.ended_at = 0.0
         self._why_closed = ""
         self._watch = asyncio.create_task(self._until_end())
+
+    @property
+    def owner(self) -> str:
+        return self.claim.owner
 
     async def do(self, command: AnyCommand) -> str:
         """Carry out what its owner asked; the reason when it was refused, else empty."""

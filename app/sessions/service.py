@@ -10,10 +10,11 @@ from app.sessions.event_logs import new_log
 from app.sessions.host import Engine, EngineRefusedError, SessionHost
 from app.sessions.hub import Hub
 from app.sessions.idle import Idle
-from app.sessions.live import LiveSession
+from app.sessions.live import Claim, LiveSession
 from app.sessions.viewer import Merge
 from app.settings import Settings
 from engine.model.scenario import HypervisorChoice
+from engine.model.text import from_canonical
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Sessions:
         self._host = host
         self._merge = merge
         self._sessions: dict[str, LiveSession] = {}
-        self._starting: list[str] = []
+        self._starting: list[Claim] = []
 
     def of(self, owner: str) -> list[LiveSession]:
         """The owner's, oldest first."""
@@ -61,12 +62,13 @@ class Sessions:
     async def start(self, owner: str, scenario_id: str, scenario: bytes, choice: HypervisorChoice) -> LiveSession:
         """A new session, paused. CapReachedError, EngineRefusedError."""
         hypervisor = self._allowed(choice)
-        await self._make_room(owner)
-        self._starting.append(owner)
+        claim = Claim(owner, from_canonical(scenario).ram)
+        await self._make_room(claim)
+        self._starting.append(claim)
         try:
-            session = await self._start(owner, scenario_id, scenario, hypervisor)
+            session = await self._start(claim, scenario_id, scenario, hypervisor)
         finally:
-            self._starting.remove(owner)
+            self._starting.remove(claim)
         self._sessions[session.id] = session
         return session
 
@@ -100,16 +102,26 @@ class Sessions:
             raise EngineRefusedError("missing", f"{choice} is switched off on this server (RINGFENCE_HYPERVISORS)")
         return choice
 
-    async def _make_room(self, owner: str) -> None:
-        if self._count(owner) >= self._settings.max_sessions_per_owner:
+    async def _make_room(self, claim: Claim) -> None:
+        owner = claim.owner
+        if self._count(owner) >= self._settings.max_sessions_per_owner or self._lacks(claim):
             await self._close_forgotten(owner)
         if self._count(owner) >= self._settings.max_sessions_per_owner:
             raise CapReachedError(f"you have {self._count(owner)} sessions running: close one first", False)
-        if len(self._live()) + len(self._starting) >= self._settings.max_sessions:
+        if len(self._claims()) >= self._settings.max_sessions:
             raise CapReachedError("this server has as many sessions running as it may: try again later", True)
+        if lacking := self._lacks(claim):
+            raise CapReachedError(f"this server's memory is taken: {lacking >> 20} MiB too little; try later", True)
+
+    def _claims(self) -> list[Claim]:
+        return [session.claim for session in self._live()] + self._starting
 
     def _count(self, owner: str) -> int:
-        return sum(session.owner == owner for session in self._live()) + self._starting.count(owner)
+        return sum(claim.owner == owner for claim in self._claims())
+
+    def _lacks(self, claim: Claim) -> int:
+        """Bytes of guest RAM that are missing for one more; 0 when it fits."""
+        return max(0, sum(one.ram for one in self._claims()) + claim.ram - self._settings.ram_total)
 
     async def _close_forgotten(self, owner: str) -> None:
         """Close the owner's session that nobody has watched for longest: a tab that was closed says no goodbye."""
@@ -119,16 +131,21 @@ class Sessions:
         if oldest is not None and oldest.idle.unwatched(now) >= _SPARED:
             await oldest.close("closed to make room for a newer session of yours")
 
-    async def _start(self, owner: str, scenario_id: str, scenario: bytes, hypervisor: HypervisorChoice) -> LiveSession:
+    async def _start(
+        self, claim: Claim, scenario_id: str, scenario: bytes, hypervisor: HypervisorChoice
+    ) -> LiveSession:
         session_id = secrets.token_urlsafe(12)
         live = {session.id for session in self._live()}
-        log_path = await asyncio.to_thread(new_log, self._settings.var / "logs", session_id, live)
+        try:
+            log_path = await asyncio.to_thread(new_log, self._settings.var / "logs", session_id, live)
+        except OSError as error:
+            raise EngineRefusedError("error", f"the session's event log cannot be made: {error}") from error
         line = _Line()
         hub = Hub(self._merge, line.want_keyframe)
         line.engine = await self._host.start(scenario, hypervisor, str(log_path), hub.publish)
         idle = Idle(self._settings.pause_after, self._settings.close_after, time.monotonic())
         log.info("session %s: engine process %d", session_id, line.engine.pid)
-        return LiveSession(session_id, owner, scenario_id, line.engine, hub, idle)
+        return LiveSession(session_id, claim, scenario_id, line.engine, hub, idle)
 
 
 async def _safely(session: LiveSession) -> None:

@@ -90,6 +90,8 @@ class Clock:
         else:
             self._away = self._slots().get(churn.slot)
             if self._away is None or self._give(DeleteSlot(churn.slot), "churn"):
+                # Somebody else took the slot away: the churn is over, and the log must say so.
+                self._give(Churn(churn.slot, 0.0), "churn")
                 self._away = self._churn = None
             self._next += self._gap(churn.rate)
 

@@ -18,7 +18,7 @@ const SIGNALS = { 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM" };
  */
 export function showBanner(phase, text, actions = []) {
   document.body.dataset.phase = phase;
-  document.body.dataset.live = "false";
+  setLive(false);
   setText(byId("banner-text"), text);
   byId("banner-actions").replaceChildren(...actions.map(button));
   byId("banner").className = phase;
@@ -26,8 +26,17 @@ export function showBanner(phase, text, actions = []) {
 }
 
 export function hideBanner() {
-  document.body.dataset.live = "true";
+  setLive(true);
   byId("banner").hidden = true;
+}
+
+/**
+ * Without a machine its controls answer nobody: they are out of reach, not merely refused.
+ * @param {boolean} live
+ */
+function setLive(live) {
+  document.body.dataset.live = String(live);
+  for (const part of document.querySelectorAll(".machine, .run")) /** @type {HTMLElement} */ (part).inert = !live;
 }
 
 /** @param {{label: string, act: () => void}} action */

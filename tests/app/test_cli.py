@@ -1,6 +1,7 @@
 """The command line as a script uses it: exit status, one JSON object, errors that name field and value."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,35 @@ def test_doctor_says_what_this_host_can_do() -> None:
     assert by_name["sim"]["usable"]
     assert by_name["kvm"]["usable"] or by_name["kvm"]["problem"]
     assert done.returncode == (0 if by_name["kvm"]["usable"] else 3)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("RINGFENCE_PORT", "99999", "RINGFENCE_PORT: '99999'"),
+        ("RINGFENCE_HYPERVISORS", "sim", "hypervisors"),
+        ("RINGFENCE_DATABASE_URL", "mysql://u@h/d", "RINGFENCE_DATABASE_URL: 'mysql://u@h/d'"),
+        ("RINGFENCE_VAR", "/proc/nothing/here", "/proc/nothing"),
+        ("RINGFENCE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none", "127.0.0.1"),
+    ],
+)
+def test_a_server_that_cannot_start_says_why(
+    variable: str, value: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RINGFENCE_VAR", str(tmp_path))
+    monkeypatch.setenv("RINGFENCE_PORT", "0")
+    monkeypatch.setenv(variable, value)
+    done = ringfence("serve")
+    assert done.returncode in (1, 2)
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RINGFENCE_VAR", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = ringfence("serve", "--port", port)
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr

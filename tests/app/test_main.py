@@ -1,8 +1,12 @@
 """The server as a whole: what every answer carries, and what is turned away at the door."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from fastapi.testclient import TestClient
 
+from app.children import Child, Limits, spawn
+from app.doctor import service as doctor_service
 from app.security.csp import HEADERS
 
 JSON = {"accept": "application/json"}
@@ -81,3 +85,18 @@ def test_the_doctor_speaks(client: TestClient) -> None:
     report = client.get("/api/doctor").json()
     assert isinstance(report, dict)
     assert report
+
+
+def test_many_who_ask_the_doctor_cost_one_process(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    async def counted(module: str, limits: Limits) -> Child:
+        started.append(module)
+        return await spawn(module, limits)
+
+    monkeypatch.setattr(doctor_service, "spawn", counted)
+    monkeypatch.setattr(doctor_service, "_FRESH", 30.0)
+    with ThreadPoolExecutor(8) as pool:
+        reports = list(pool.map(lambda _: client.get("/api/doctor").json(), range(8)))
+    assert all(report == reports[0] for report in reports)
+    assert len(started) <= 1

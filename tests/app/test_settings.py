@@ -55,3 +55,9 @@ def test_an_empty_key_file_is_not_a_key(tmp_path: Path) -> None:
     (tmp_path / "secret.key").touch()
     with pytest.raises(ValueError, match=r"secret\.key"):
         Settings(var=tmp_path).signing_key()
+
+
+def test_all_guests_together_have_no_more_than_half_the_host_and_no_less_than_one() -> None:
+    assert Settings(max_ram_total=1 << 30).ram_total == 1 << 30
+    assert Settings(max_ram=1 << 20).ram_total > 1 << 20
+    assert Settings(max_ram=4 << 30).ram_total >= 4 << 30

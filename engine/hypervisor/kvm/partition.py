@@ -7,6 +7,7 @@ import os
 from engine.abi.kvm import Ioctl
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
+from engine.hypervisor.kvm import mappings
 from engine.hypervisor.kvm.masks import PAGES
 from engine.hypervisor.kvm.memory import SlotMemory
 from engine.hypervisor.kvm.probe import Behaviour
@@ -52,6 +53,8 @@ class KvmVm:
             old = self._space.slots.by_id.get(slot.slot)
             about = refused(slot, self._space.slots, self._capabilities.max_slots)
             self._check_region(slot)
+            if old is None and slot.size:
+                mappings.require(self._mappings() + len(self._space.vtls), _REGION, "slot", slot.slot)
             self._fan_out(old, slot, about)
             self._space.slots.put(slot)
             self._space.dirty.slot_changed(old, slot if slot.size else None)
@@ -64,6 +67,7 @@ class KvmVm:
             before = space.masks.copy(pages)
             space.masks.put(pages, rights)
             try:
+                mappings.require(self._mappings(), "set_mask", "pages", str(pages))
                 self._protect(space, pages)
             except HypervisorError:
                 space.masks.paste(pages.first, before)
@@ -136,6 +140,11 @@ class KvmVm:
             inside = slot.pages.intersection(pages)
             if inside.count:
                 space.protect(slot, inside)
+
+    def _mappings(self) -> int:
+        """How many there are at most: neighbours that are equal are one."""
+        vtls = self._space.vtls
+        return len(self._space.slots.by_id) * len(vtls) + sum(vtl.masks.edges for vtl in vtls)
 
     def _vtl(self, vtl: int, call: str) -> Vtl:
         if not 0 <= vtl < len(self._space.vtls):

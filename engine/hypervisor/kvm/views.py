@@ -5,12 +5,13 @@ moves takes the rights of its new pages. KVM follows mprotect through its MMU no
 """
 
 import ctypes
+import errno
 import mmap
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.kvm import mappings
 from engine.model.address import PAGE_SHIFT
 from engine.model.rights import Rights
 
@@ -95,9 +96,4 @@ class View:
 def _host_error(call: str, argument: str, value: int) -> HypervisorError:
     number = ctypes.get_errno()
     # ENOMEM from mprotect is rarely memory: each run of equal protection is a mapping, and their number is limited.
-    return HypervisorError(number, call, argument, value, _map_count_rule() if number == 12 else "")
-
-
-def _map_count_rule() -> str:
-    limit = Path("/proc/sys/vm/max_map_count").read_text().strip()
-    return f"at most {limit} mappings a process (sysctl vm.max_map_count): use fewer, longer runs of equal masks"
+    return HypervisorError(number, call, argument, value, mappings.rule() if number == errno.ENOMEM else "")

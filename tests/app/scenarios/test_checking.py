@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.scenarios.checking import Checker
+from app.scenarios.checking import MOST_ASKING, Checker
 from engine.model.layout import MAX_RAM
 from engine.model.text import content_id, from_canonical
 
@@ -91,3 +91,11 @@ async def test_assembly_that_reaches_for_files_or_memory_is_a_problem(
     text = scenario_text.replace("- {guest: touch, params: {base: 0x200000, pages: 64}}", asm)
     checked = await checker.check(text.encode())
     assert checked.problems[0].path == "vcpus[0].asm"
+
+
+async def test_a_queue_that_is_too_long_is_told_to_come_again(checker: Checker, scenario_text: str) -> None:
+    checked = await asyncio.gather(*(checker.check(scenario_text.encode()) for _ in range(MOST_ASKING + 3)))
+    turned_away = [one for one in checked if one.problems]
+    assert len(turned_away) == 3
+    assert "try again" in turned_away[0].problems[0].rule
+    assert (await checker.check(scenario_text.encode())).problems == []

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from app.db.engine import Database
 from app.scenarios.repository import ScenarioRepository
 
@@ -65,3 +67,9 @@ async def test_a_fork_knows_its_parent(database: Database) -> None:
         scenario = await ScenarioRepository(session).get("b")
         assert scenario is not None
         assert scenario.parent_id == "a"
+
+
+@pytest.mark.parametrize("scenario_id", ["\0", "a" * 5000, "\ud800", "\U0001f600"])
+async def test_an_id_that_cannot_be_is_nobody_s(database: Database, scenario_id: str) -> None:
+    async with database.read() as session:
+        assert await ScenarioRepository(session).get(scenario_id) is None

@@ -1,5 +1,8 @@
 """Scenarios over REST: saved by content, read by anybody, refused with every reason."""
 
+import resource
+from pathlib import Path
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -105,3 +108,19 @@ def test_the_api_describes_itself(client: TestClient) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
     assert {"/api/scenarios", "/api/sessions/{session_id}/commands", "/api/doctor"} <= set(paths)
     assert "/s/{scenario_id}" not in paths
+
+
+def test_what_does_not_fit_on_the_disk_is_not_acknowledged(make_client, scenario_text: str, tmp_path: Path) -> None:
+    """No file may grow, as on a full disk: the answer says that nothing was saved, and the server goes on."""
+    client = make_client()
+    log = tmp_path / "var" / "ringfence.sqlite3-wal"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    client.post("/api/scenarios/check", content=scenario_text)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, hard))
+    try:
+        refused = client.post("/api/scenarios", content=scenario_text)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert refused.status_code == 503
+    assert "nothing was saved" in refused.json()["error"]
+    assert client.post("/api/scenarios", content=scenario_text).status_code == 201

@@ -172,3 +172,29 @@ def test_nobody_watching_pauses_and_then_closes(make_client: Callable[..., TestC
     ended = wait_for_end(client, session)
     assert ended["exit"] == 0
     assert "nobody watched" in ended["reason"]
+
+
+def test_the_guests_of_all_sessions_have_a_bound_on_their_memory(make_client, scenario_text: str) -> None:
+    """Each session's claim counts, whether its guest has touched it or not."""
+    client = make_client(max_ram_total=9 << 20)
+    saved = client.post("/api/scenarios", content=scenario_text).json()["id"]
+    first, _ = start(client, saved), start(client, saved)
+    refused = client.post("/api/sessions", json={"scenario": saved})
+    assert refused.status_code == 503
+    assert "memory" in refused.json()["error"]
+    client.delete(f"/api/sessions/{first['id']}")
+    start(client, saved)
+
+
+def test_without_a_place_for_its_log_a_session_is_refused(make_client, scenario_text: str, tmp_path: Path) -> None:
+    client = make_client()
+    saved = client.post("/api/scenarios", content=scenario_text).json()["id"]
+    (tmp_path / "var" / "logs").write_text("in the way")
+    refused = client.post("/api/sessions", json={"scenario": saved})
+    assert refused.status_code == 503
+    assert "log" in refused.json()["error"]
+
+
+def test_when_memory_runs_out_engines_go_first(client: TestClient, saved: str) -> None:
+    session = start(client, saved)
+    assert Path(f"/proc/{session['pid']}/oom_score_adj").read_text().strip() == "1000"

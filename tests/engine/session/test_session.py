@@ -135,6 +135,15 @@ def test_churn_shows_as_exits_in_the_void_and_leaves_the_slot_in_place(scenario,
         assert 1 in session.machine.vm.slots
 
 
+def test_churn_of_a_slot_that_somebody_deleted_is_over_and_not_shown_any_more(scenario, host) -> None:
+    with session_of(scenario(vcpus=[SPIN]), host) as session:
+        session.handle(Run())
+        session.handle(Churn(slot=1, rate=50.0))
+        until(lambda: session.handle(DeleteSlot(1)) == "")
+        until(lambda: session.view.churn is None)
+        assert 1 not in session.machine.vm.slots
+
+
 def test_a_refused_command_says_what_and_why_and_is_logged(scenario, host) -> None:
     with session_of(scenario(vcpus=[SPIN]), host) as session:
         assert "0x200800" in session.handle(SetMask(base=0x200800, pages=1, rights=0))
