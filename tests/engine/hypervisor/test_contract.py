@@ -273,6 +273,12 @@ def test_out_and_in_are_exact(guest: Guest) -> None:
     assert (guest.vcpu.registers().rax, guest.vcpu.registers().rbx) == (0x01020304, 3)
 
 
+def test_an_out_right_after_a_store_of_its_size_is_told_from_it(guest: Guest) -> None:
+    """The store to the void ends where the OUT begins: on some hosts both exits have the same RIP."""
+    guest.load("mov [rbx], al\nout 0x10, al\nhlt", rbx=Guest.VOID)
+    assert [exit.rip for exit in guest.drive()] == [0x10000, 0x10002]
+
+
 def test_a_dropped_in_gets_all_ones(guest: Guest) -> None:
     guest.load("in al, 0x20\nhlt", rax=0x500)
     guest.drive(lambda _: Drop())
