@@ -55,6 +55,8 @@ def base_archive(root: Path) -> Path:
     name = sha256(kernel.encode() + sys.version.encode() + sys.executable.encode() + locks).hexdigest()[:16]
     made = CACHE / f"base-{name}.cpio"
     if not made.exists():
+        for older in CACHE.glob("base-*.cpio"):
+            older.unlink()
         partial = made.with_suffix(f".{os.getpid()}")
         with partial.open("wb") as out:
             archive = Newc(out)
