@@ -7,12 +7,13 @@ from engine.hypervisor.kvm.pending import Denied, Io, Pending, Shape
 from engine.hypervisor.kvm.rewind import before
 from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace, Verdict
+from engine.hypervisor.kvm.trial import Answers, Trial
 from engine.hypervisor.kvm.violation import Failure
 from engine.model.address import PAGE_SHIFT
 from engine.model.exits import AnyExit
 from engine.model.registers import Registers
-from engine.model.resolution import Complete, Resolution, Retry
-from engine.model.rights import Rights
+from engine.model.resolution import Complete, Drop, Resolution, Retry
+from engine.model.rights import Access, Rights
 
 
 class Fences:
@@ -25,6 +26,8 @@ class Fences:
         self._fenced = False
         self._lifted = False
         self._rest: list[Denied] = []
+        self._trial = Trial(space, space.copy, index) if space.copy else None
+        self._answers = Answers()
 
     @property
     def waiting(self) -> Pending | None:
@@ -50,11 +53,11 @@ class Fences:
         addresses = self._seat.addresses()
         denied = failure.denied(addresses, lambda one: self._judge(one, since))
         if denied:
-            self._rest = denied[1:]
+            self._rest, self._answers = denied[1:], Answers()
             return True, self._tell(denied[0], Verdict.PROTECTION)
         if denied is not None and failure.is_trapped(addresses, self._traps):
             # Permitted, but the host's page is closed: execute the instruction where no page is.
-            self._next_of_whole()
+            self._seat.begin_step()
             return True, None
         return False, None
 
@@ -81,6 +84,10 @@ class Fences:
         self.pending = None
         self._seat.stepper.answered = stepping and self.again is None
 
+    def close(self) -> None:
+        if self._trial:
+            self._trial.close()
+
     def registers(self, after: Registers) -> Registers:
         """`after` as they were before the access that waits."""
         waiting = self.waiting
@@ -98,13 +105,16 @@ class Fences:
         return self._space.vtls[self._seat.vtl].masks.get(denied.gpa >> PAGE_SHIFT) == Rights.R
 
     def _tell(self, denied: Denied, verdict: Verdict) -> AnyExit:
+        if self._trial and denied.shape is Shape.WHOLE and denied.access is Access.WRITE:
+            data = self._trial.told(self._seat.active, self._seat.addresses(), denied, self._answers)
+            denied = replace(denied, data=data)
         self.pending, self._fenced = denied, verdict is Verdict.PROTECTION
         return denied.exit(self._index, self._seat.vtl, verdict)
 
     def _let_pass(self, denied: Denied) -> None:
         """Finish the access as if nothing forbade it."""
         if denied.shape is Shape.WHOLE:
-            self._next_of_whole()
+            self._next_of_whole(denied)
         elif answers.complete(self._space, self._seat.active, denied):
             self._seat.stepper.answered = self._seat.stepping
         else:
@@ -120,16 +130,34 @@ class Fences:
             answers.give(self._seat.active, denied, getattr(resolution, "data", None))
 
     def _answer_whole(self, denied: Denied, resolution: Resolution) -> None:
-        if resolution == Complete():
-            self._next_of_whole()
-            return
-        if not isinstance(resolution, Retry):
+        if isinstance(resolution, Retry):
+            self._rest = []
+        elif resolution == Complete():
+            self._next_of_whole(denied)
+        elif self._trial is None or denied.access is Access.EXECUTE:
             answers.skip(self._seat.active, denied, resolution)
-        self._rest = []
+            self._rest = []
+        else:
+            self._note(denied, getattr(resolution, "data", None))
+            self._next_of_whole(denied)
 
-    def _next_of_whole(self) -> None:
+    def _note(self, denied: Denied, data: bytes | None) -> None:
+        """Bytes for a load, all ones for None; a store is not to happen."""
+        if denied.access is Access.READ:
+            self._answers.given.append((denied.gpa, answers.padded(data, denied.size)))
+        else:
+            self._answers.dropped.append((denied.gpa, denied.size))
+
+    def _next_of_whole(self, denied: Denied) -> None:
         """On to the next fence the instruction meets; after the last, it is executed where there are none."""
         if self._rest:
             self.again = self._rest.pop(0)
-        else:
+        elif not self._answers.differ:
             self._seat.begin_step()
+        elif not self._committed(denied):
+            answers.skip(self._seat.active, denied, Drop())
+
+    def _committed(self, denied: Denied) -> bool:
+        """Whether the instruction has been done with the answers given."""
+        found = self._trial
+        return found is not None and found.commit(self._seat.active, self._seat.addresses(), denied, self._answers)

@@ -27,7 +27,7 @@ class IoReader:
         word, at = words[_WORD], words[_OFFSET]
         size, outgoing = word >> 8 & 0xFF, word & 1
         total = size * (word >> 32)
-        key = (words[CR3], words[RIP], size if outgoing else 0)
+        key = (words[CR3], words[RIP], size if outgoing and self._out_past else 0)
         found = self._known.get(key) or self._learn(key, entry)
         exit = IoExit(
             vcpu=self._index,
@@ -44,6 +44,5 @@ class IoReader:
     def _learn(self, key: Key, entry: int) -> Origin:
         cr3, rip, size = key
         addresses = AddressSpace(self._space, cr3)
-        past = size and self._out_past
-        found = origin.of_out(addresses, entry, rip, size) if past else origin.at_rip(addresses, rip)
+        found = origin.of_out(addresses, entry, rip, size) if size else origin.at_rip(addresses, rip)
         return self._known.put(key, found, addresses)

@@ -36,7 +36,7 @@ class KvmVm:
         self._capabilities = capabilities
         self._behaviour = behaviour
         self._device = os.dup(device)
-        self._space = GuestSpace(self._device, ram, vtls)
+        self._space = GuestSpace(self._device, ram, vtls, behaviour.denies_whole)
         self._tracking = DirtyTracking(self._space)
         self._vcpus: list[KvmVcpu] = []
 
@@ -64,7 +64,7 @@ class KvmVm:
             about = refused(slot, self._space.slots, self._capabilities.max_slots)
             self._check_region(slot)
             if old is None and slot.size:
-                mappings.require(self._mappings() + len(self._space.vtls), _REGION, "slot", slot.slot)
+                mappings.require(self._mappings() + len(self._space.all_vms()), _REGION, "slot", slot.slot)
             self._fan_out(old, slot, about)
             self._space.slots.put(slot)
             self._space.dirty.slot_changed(old, slot if slot.size else None)
@@ -137,7 +137,7 @@ class KvmVm:
         done: list[Vtl] = []
         back = old or Memslot(new.slot, new.base, 0, new.offset)
         try:
-            for vtl in self._space.vtls:
+            for vtl in self._space.all_vms():
                 vtl.change(old, new, about)
                 done.append(vtl)
         except BaseException:
@@ -160,8 +160,8 @@ class KvmVm:
 
     def _mappings(self) -> int:
         """How many there are at most: neighbours that are equal are one."""
-        vtls = self._space.vtls
-        return len(self._space.slots.by_id) * len(vtls) + sum(vtl.masks.edges for vtl in vtls)
+        vms = self._space.all_vms()
+        return len(self._space.slots.by_id) * len(vms) + sum(vm.masks.edges for vm in vms)
 
     def _vtl(self, vtl: int, call: str) -> Vtl:
         if not 0 <= vtl < len(self._space.vtls):

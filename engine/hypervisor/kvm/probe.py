@@ -1,5 +1,6 @@
 """What this kernel does where kernels differ, found by running a few bytes of guest code once."""
 
+import ctypes
 import mmap
 
 import msgspec
@@ -8,13 +9,16 @@ from engine.abi.kvm import ExitReason, UserspaceMemoryRegion
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.hypervisor.kvm.views import Ram, View
 from engine.hypervisor.kvm.vm_fd import VmFd
+from engine.model.memslot import SlotFlags
 from engine.model.registers import Registers
 from engine.model.rights import Rights
 
-# 16-bit code at 0: out 0x10, al; mov [bx], al (bx = 0x1000); hlt
-_CODE = b"\xe6\x10" + b"\x88\x07" + b"\xf4"
+# 16-bit code at 0: out 0x10, al; mov [bx], al; hlt; mov al, [bx]; hlt
+_CODE = b"\xe6\x10" + b"\x88\x07\xf4" + b"\x8a\x07\xf4"
 _OUT_LENGTH = 2
+_LOAD = 5
 _FENCED = 0x1000
+_LOADED = 0x2000
 
 
 class Behaviour(msgspec.Struct, frozen=True):
@@ -25,19 +29,23 @@ class Behaviour(msgspec.Struct, frozen=True):
     """A store to a page mapped PROT_READ on the host did not go through."""
     access_fenced: bool
     """A store to a page mapped PROT_NONE on the host did not go through."""
+    denies_whole: bool
+    """Such a store was reported by EFAULT, before the instruction had done anything (kernels with hardware paging)."""
+    logs_loads: bool
+    """A page that was only loaded from, for the first time, is in the dirty log."""
 
 
 def probe(device: int) -> Behaviour:
     """Run the probe guest; raises HypervisorError when KVM cannot even do that."""
-    ram = Ram(2 * mmap.PAGESIZE)
+    ram = Ram(3 * mmap.PAGESIZE)
     view = View(ram, 0, ram.size)
     vm = VmFd(device)
     try:
-        region = UserspaceMemoryRegion(0, 0, 0, ram.size, view.address)
+        region = UserspaceMemoryRegion(0, int(SlotFlags.LOG), 0, ram.size, view.address)
         vm.set_user_memory_region(region, ("slot", 0, ""))
         vcpu = VcpuFd(vm, 0)
         try:
-            return _observe(vcpu, ram, view)
+            return _observe(vm, vcpu, ram, view)
         finally:
             vcpu.close()
     finally:
@@ -46,7 +54,7 @@ def probe(device: int) -> Behaviour:
         ram.close()
 
 
-def _observe(vcpu: VcpuFd, ram: Ram, view: View) -> Behaviour:
+def _observe(vm: VmFd, vcpu: VcpuFd, ram: Ram, view: View) -> Behaviour:
     ram.view[: len(_CODE)] = _CODE
     sregs = vcpu.sregs()
     sregs.cs.base = sregs.cs.selector = 0
@@ -54,16 +62,32 @@ def _observe(vcpu: VcpuFd, ram: Ram, view: View) -> Behaviour:
     vcpu.set_registers(Registers(rax=1))
     vcpu.enter()
     out_past = vcpu.page.u32[2] == ExitReason.IO and vcpu.registers().rip == _OUT_LENGTH
-    fenced = [_store_fenced(vcpu, ram, view, rights) for rights in (Rights.RX, Rights.NONE)]
-    return Behaviour(out_past, *fenced)
+    written = _store(vcpu, ram, view, Rights.RX)
+    closed = _store(vcpu, ram, view, Rights.NONE)
+    return Behaviour(out_past, written.fenced, closed.fenced, closed.by_fault, _logs_loads(vm, vcpu))
 
 
-def _store_fenced(vcpu: VcpuFd, ram: Ram, view: View, rights: Rights) -> bool:
+class _Stored(msgspec.Struct, frozen=True):
+    fenced: bool
+    by_fault: bool
+
+
+def _store(vcpu: VcpuFd, ram: Ram, view: View, rights: Rights) -> _Stored:
     view.protect(_FENCED // mmap.PAGESIZE, 1, rights)
     vcpu.finish()
     vcpu.set_registers(Registers(rax=1, rbx=_FENCED, rip=_OUT_LENGTH))
     try:
         vcpu.enter()
     except OSError:  # EFAULT: how kernels with hardware paging report it
-        return ram.view[_FENCED] == 0
-    return vcpu.page.u32[2] == ExitReason.MMIO and ram.view[_FENCED] == 0
+        return _Stored(ram.view[_FENCED] == 0, by_fault=True)
+    return _Stored(vcpu.page.u32[2] == ExitReason.MMIO and ram.view[_FENCED] == 0, by_fault=False)
+
+
+def _logs_loads(vm: VmFd, vcpu: VcpuFd) -> bool:
+    bitmap = ctypes.create_string_buffer(8)
+    vm.get_dirty_log(0, bitmap)
+    vcpu.finish()
+    vcpu.set_registers(Registers(rbx=_LOADED, rip=_LOAD))
+    vcpu.enter()
+    vm.get_dirty_log(0, bitmap)
+    return bool(bitmap.raw[0] >> _LOADED // mmap.PAGESIZE & 1)

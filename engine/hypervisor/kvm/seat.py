@@ -2,10 +2,11 @@
 
 from engine.abi.kvm import ExitReason
 from engine.hypervisor.kvm.address_space import AddressSpace
-from engine.hypervisor.kvm.run_page import CR3
+from engine.hypervisor.kvm.run_page import CR3, RIP
 from engine.hypervisor.kvm.space import GuestSpace
-from engine.hypervisor.kvm.stepper import Stepper
+from engine.hypervisor.kvm.stepper import TRAP_BIT, TRAP_BYTE, Stepper, pushes_flags
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
+from engine.x86.decode import MAX_LENGTH
 
 _DEBUG = int(ExitReason.DEBUG)
 
@@ -18,7 +19,7 @@ class Seat:
         self.vtl = 0
         self.fds: list[VcpuFd] = []
         self.stepper = Stepper(space.vtls[-1].vm, index)
-        self.unread = False
+        self.unread = self._pushes_flags = False
         try:
             for vtl in space.vtls:
                 self.fds.append(VcpuFd(vtl.vm, index))
@@ -44,10 +45,14 @@ class Seat:
 
     def begin_step(self) -> None:
         """The next instruction is executed by the helper."""
+        rip = self.active.page.u64[RIP]
+        self._pushes_flags = pushes_flags(self.addresses().read(rip, MAX_LENGTH), rip)
         self.active = self.stepper.begin(self.active)
 
     def end_step(self) -> None:
         self.stepper.end(self.fds[self.vtl])
+        if self._pushes_flags:
+            self._clear_trap_flag()
         self.abandon_step()
 
     def abandon_step(self) -> None:
@@ -77,6 +82,12 @@ class Seat:
         for fd in self.all_fds():
             fd.close()
         self.fds, self.stepper.fd = [], None
+
+    def _clear_trap_flag(self) -> None:
+        gpa = self.addresses().gpa(self.active.registers().rsp + TRAP_BYTE)
+        flags = self._space.load(gpa, 1) if gpa is not None else None
+        if gpa is not None and flags is not None:
+            self._space.store(gpa, bytes([flags[0] & ~TRAP_BIT]))
 
     def _execute_step(self) -> None:
         self.stepper.execute()

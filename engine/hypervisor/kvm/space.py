@@ -25,15 +25,19 @@ class Verdict(Enum):
 
 
 class GuestSpace:
-    """`lock` guards all of it; vCPU threads take it only when an access was denied."""
+    """`lock` guards all of it; vCPU threads take it only when an access was denied.
 
-    def __init__(self, device: int, ram: int, vtls: int) -> None:
+    `copy` is where instructions are tried out; None where the kernel itself tells what they do.
+    """
+
+    def __init__(self, device: int, ram: int, vtls: int, tries: bool) -> None:
         self.lock = RLock()
         self.ram = Ram(ram)
         self.slots = SlotTable()
         self.changes = Changes()
         self.dirty = VmmDirty()
         self.vtls = [Vtl(device, self.ram) for _ in range(vtls)]
+        self.copy = Vtl(device, self.ram, private=True) if tries else None
         self.memory = SlotMemory(self.ram, self.slots, self.dirty, self.lock)
 
     def judge(self, vtl: int, gpa: int, access: Access, since: int, masked: bool = True) -> Verdict:
@@ -53,6 +57,10 @@ class GuestSpace:
             if masked and self.changes.denied_since(since, vtl, gfn, access):
                 return Verdict.PROTECTION
             return Verdict.VOID if self.changes.void_since(since, gfn) else Verdict.PERMITTED
+
+    def all_vms(self) -> list[Vtl]:
+        """Everything that has the guest's slots."""
+        return [*self.vtls, self.copy] if self.copy else self.vtls
 
     def load(self, gpa: int, size: int) -> bytes | None:
         """What RAM holds there; None when some of it is void now."""
@@ -78,6 +86,6 @@ class GuestSpace:
                     vtl.rearm(slot)
 
     def close(self) -> None:
-        for vtl in self.vtls:
+        for vtl in self.all_vms():
             vtl.close()
         self.ram.close()

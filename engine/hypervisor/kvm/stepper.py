@@ -4,10 +4,23 @@ A helper vCPU in that VTL's VM takes the state, executes the instruction where i
 tables, and gives the state back. What it writes is in that VM's dirty log, which is merged like every VTL's.
 """
 
+import iced_x86 as iced
+
 from engine.abi.kvm import Cap, Ioctl
 from engine.hypervisor.kvm.ioctl import call
+from engine.hypervisor.kvm.origin import decode
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.hypervisor.kvm.vm_fd import VmFd
+
+TRAP_BYTE = 1
+TRAP_BIT = 1
+"""RFLAGS.TF, bit 8, within the flags that an instruction has pushed."""
+
+
+def pushes_flags(code: bytes, rip: int) -> bool:
+    """Whether the instruction stores RFLAGS: stepped by hardware, it stores the trap flag that steps it."""
+    found = decode(code, rip)
+    return found is not None and found.mnemonic in (iced.Mnemonic.PUSHF, iced.Mnemonic.PUSHFQ)
 
 
 class Stepper:

@@ -107,6 +107,8 @@ def _capabilities(fd: int, behaviour: Behaviour) -> Capabilities:
         counts_instructions=False,
         max_slots=call(fd, Ioctl.KVM_CHECK_EXTENSION, int(Cap.NR_MEMSLOTS)),
         masks=tuple(sorted(int(mask) for mask in masks)),
+        denies_whole=behaviour.denies_whole,
+        logs_loads=behaviour.logs_loads,
         mask_reason=_MASK_REASON,
         ring_bytes=ring_bytes,
         ring_reason=_RING_REASON if ring_bytes and not heeds_soft_limit(fd) else "",

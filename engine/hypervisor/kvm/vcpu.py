@@ -111,6 +111,7 @@ class KvmVcpu:
 
     def close(self) -> None:
         self._seat.close()
+        self._fences.close()
 
     def _enter(self) -> AnyExit | None:
         """One KVM_RUN; None when it is to be entered again."""

@@ -20,6 +20,7 @@ _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)
 _libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
 _libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 _MAP_NORESERVE = 0x4000
 _FAILED = ctypes.c_void_p(-1).value
 _OPEN = mmap.PROT_READ | mmap.PROT_WRITE
@@ -51,11 +52,14 @@ class Ram:
 
 
 class View:
-    """One VTL's mapping of one slot's bytes; `address` is what KVM gets as userspace_addr."""
+    """One VTL's mapping of one slot's bytes; `address` is what KVM gets as userspace_addr.
 
-    def __init__(self, ram: Ram, offset: int, size: int) -> None:
+    A `private` one keeps what is written there to itself.
+    """
+
+    def __init__(self, ram: Ram, offset: int, size: int, private: bool = False) -> None:
         self.size = size
-        flags = mmap.MAP_SHARED | _MAP_NORESERVE
+        flags = (mmap.MAP_PRIVATE if private else mmap.MAP_SHARED) | _MAP_NORESERVE
         address = _libc.mmap(None, size, _OPEN, flags, ram.fd, offset)
         if address == _FAILED or address is None:
             raise _host_error("mmap", "size", size)
@@ -79,6 +83,11 @@ class View:
             pending = (first, count, rights)
         if pending:
             self.protect(*pending)
+
+    def forget(self) -> None:
+        """Drop what was written to a private mapping: it shows RAM again (madvise(2))."""
+        if _libc.madvise(self.address, self.size, mmap.MADV_DONTNEED) != 0:
+            raise _host_error("madvise", "address", self.address)
 
     def close(self) -> None:
         _libc.munmap(self.address, self.size)

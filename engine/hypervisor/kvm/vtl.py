@@ -12,12 +12,15 @@ from engine.model.memslot import Memslot
 
 
 class Vtl:
-    """`masks` is read here and owned by the vm; the highest VTL's stays empty. Guarded by the vm's lock."""
+    """`masks` is read here and owned by the vm; the highest VTL's stays empty. Guarded by the vm's lock.
 
-    def __init__(self, device: int, ram: Ram) -> None:
+    A `private` one is no VTL that a guest runs in, but a copy of its RAM to try instructions in.
+    """
+
+    def __init__(self, device: int, ram: Ram, private: bool = False) -> None:
         self.vm = VmFd(device)
         self.masks = MaskTable()
-        self._ram = ram
+        self._ram, self._private = ram, private
         self._views: dict[int, View] = {}
 
     def change(self, old: Memslot | None, new: Memslot, about: About) -> None:
@@ -41,6 +44,15 @@ class Vtl:
         self._region(replace(slot, flags=slot.flags & ~MEM_LOG_DIRTY_PAGES), address, about)
         self._region(slot, address, about)
 
+    def address(self, slot: Memslot) -> int:
+        """Where the first byte of a present slot is mapped."""
+        return self._views[slot.slot].address
+
+    def forget(self) -> None:
+        """Of a private one: show RAM as it is again."""
+        for view in self._views.values():
+            view.forget()
+
     def close(self) -> None:
         self.vm.close()
         for view in self._views.values():
@@ -48,7 +60,7 @@ class Vtl:
         self._views.clear()
 
     def _add(self, new: Memslot, about: About) -> None:
-        view = View(self._ram, new.offset, new.size)
+        view = View(self._ram, new.offset, new.size, self._private)
         try:
             if self.masks.touched:
                 self._protect_all(view, self.masks.copy(new.pages))

@@ -27,6 +27,8 @@ CAPABILITIES = Capabilities(
     concurrent=False,
     counts_instructions=True,
     max_slots=MAX_SLOTS,
+    denies_whole=True,
+    logs_loads=False,
     masks=tuple(mask for mask in range(int(Rights.RWX) + 1) if is_valid_mask(Rights(mask))),
     ring_bytes=MOST,
 )

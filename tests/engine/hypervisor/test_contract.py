@@ -127,6 +127,16 @@ def test_an_exit_tells_what_is_stored_and_where_from(guest: Guest, case: Case) -
         assert guest.memory.read(exit.rip, len(exit.code)) == exit.code
 
 
+@pytest.mark.parametrize("case", [case for case in STORES if case.locked], ids=_named)
+def test_a_locked_store_is_told_where_an_instruction_is_denied_as_a_whole(guest: Guest, case: Case) -> None:
+    guest.fence(Rights.RX)
+    _load(guest, case.assembly)
+    (exit,) = guest.drive()
+    assert isinstance(exit, ProtectionExit)
+    told = case.after.to_bytes(8, "little") if guest.vm.capabilities.denies_whole else None
+    assert exit.data == told
+
+
 def test_a_completed_load_reads_ram_or_what_it_is_given(guest: Guest) -> None:
     guest.fence(Rights.NONE)
     _load(guest, "mov rcx, [rbx]")
@@ -263,7 +273,27 @@ def test_out_and_in_are_exact(guest: Guest) -> None:
     assert (guest.vcpu.registers().rax, guest.vcpu.registers().rbx) == (0x01020304, 3)
 
 
+def test_an_out_right_after_a_store_of_its_size_is_told_from_it(guest: Guest) -> None:
+    """The store to the void ends where the OUT begins: on some hosts both exits have the same RIP."""
+    guest.load("mov [rbx], al\nout 0x10, al\nhlt", rbx=Guest.VOID)
+    assert [exit.rip for exit in guest.drive()] == [0x10000, 0x10002]
+
+
 def test_a_dropped_in_gets_all_ones(guest: Guest) -> None:
     guest.load("in al, 0x20\nhlt", rax=0x500)
     guest.drive(lambda _: Drop())
     assert guest.vcpu.registers().rax == 0x5FF
+
+
+@pytest.mark.parametrize("rights", [Rights.RX, Rights.NONE])
+def test_flags_pushed_under_a_fence_have_no_trap_flag(guest: Guest, rights: Rights) -> None:
+    """Whatever executes the instruction one step at a time must not be seen by the guest."""
+    guest.fence(rights)
+    guest.load("pushfq\nnop\njmp rdx", at=PAGE + 0x100)
+    guest.load("jmp rcx\nhlt", rcx=PAGE + 0x100, rdx=0x10002, rsp=PAGE + 8)
+    exits = guest.drive()
+    assert guest.word() & ~0x8D5 == 2
+    told = [exit.data for exit in exits if isinstance(exit, ProtectionExit) and exit.access == "write"]
+    # Of an instruction whose fetch was denied too, not every host can tell.
+    if rights & Rights.KX or guest.vm.capabilities.denies_whole:
+        assert told == [guest.memory.read(PAGE, 8)]

@@ -102,7 +102,8 @@ def test_the_log_has_what_was_written_since_it_was_read(guest: Guest) -> None:
     stores = "mov [rbx], rax\nmov [rbx+0x3000], rax\nmov rcx, [rbx+0x5000]\nhlt"
     guest.load(stores, rbx=DATA)
     guest.drive()
-    assert guest.dirty() == {DATA, DATA + 0x3000}
+    loaded = {DATA + 0x5000} if guest.vm.capabilities.logs_loads else set[int]()
+    assert guest.dirty() == {DATA, DATA + 0x3000} | loaded
     assert guest.dirty() == set()
     guest.load(stores, rbx=DATA)
     guest.drive()

@@ -10,9 +10,13 @@ from tests.peers.absent import kvm_absent
 
 
 @pytest.fixture
-def guest() -> Iterator[Guest]:
+def kvm() -> None:
     if reason := kvm_absent():
         pytest.skip(reason)
+
+
+@pytest.fixture
+def guest(kvm: None) -> Iterator[Guest]:
     hypervisor = KvmHypervisor()
     made = Guest(hypervisor)
     yield made

@@ -1,5 +1,6 @@
 """Mappings of RAM, one per slot, with protections of their own."""
 
+import ctypes
 import errno
 from pathlib import Path
 
@@ -24,6 +25,18 @@ def lines(view: View) -> list[str]:
         if view.address <= first and last <= view.address + view.size:
             found.append(f"{line.split()[1][:2]}{(last - first) >> 12}")
     return found
+
+
+def test_a_private_view_keeps_what_is_written_to_itself_until_it_forgets() -> None:
+    ram = Ram(PAGES << 12)
+    view = View(ram, 0, ram.size, private=True)
+    ctypes.memset(view.address, 7, 4)
+    ram.view[:4] = b"RAM!"
+    assert ctypes.string_at(view.address, 4) == bytes([7] * 4)
+    view.forget()
+    assert ctypes.string_at(view.address, 4) == b"RAM!"
+    view.close()
+    ram.close()
 
 
 def test_neighbours_with_equal_rights_are_one_call(monkeypatch: pytest.MonkeyPatch) -> None:

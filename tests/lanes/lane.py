@@ -1,0 +1,139 @@
+"""Runs tests on real KVM of another kind: kvm_amd with nested paging, in a machine that QEMU emulates (docs/lanes.md).
+
+usage: python -m tests.lanes.lane [pytest arguments]. The exit status is pytest's; 0, with a loud word, when skipped;
+124 when the machine died or took too long.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+from tests.lanes import packed
+from tests.lanes.newc import Newc
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ringfence" / "lane"
+TIMEOUT = 600
+MEMORY = 2048
+# Nothing of what the lane's machine has not: no cache of pytest's, no fixtures of the web's.
+OPTIONS = ("-p", "no:cacheprovider", "--confcutdir=tests/engine", "--color=no", "--tb=short")
+# The simulator is the same everywhere; here it only stands beside KVM where a test compares the two.
+CONTRACT = ("-q", "--ignore=tests/engine/hypervisor/sim", "-k", "not [sim", "tests/engine/hypervisor")
+COMPARED = ("-q", "tests/engine/test_same.py", "tests/engine/test_differences.py")
+APPEND = (
+    "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off audit=0 nokaslr no_timer_check tsc=reliable "
+    "random.trust_cpu=on rdinit=/init"
+)
+
+
+class Missing(Exception):
+    """The lane's kernel or QEMU cannot be had here."""
+
+
+def fetched() -> Path:
+    """The unpacked packages; Missing says what apt said."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    try:
+        done = subprocess.run(["bash", str(HERE / "fetch.sh"), str(CACHE)], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise Missing(str(error)) from error
+    if done.returncode != 0:
+        raise Missing((done.stderr or done.stdout).strip() or f"fetch.sh ended with {done.returncode}")
+    return CACHE / "root"
+
+
+def base_archive(root: Path) -> Path:
+    """The part that seldom changes, made once for these packages and this kernel."""
+    kernel = (CACHE / "ready").read_text()
+    locks = (ROOT / "requirements-dev.lock").read_bytes() + (HERE / "packed.py").read_bytes()
+    name = sha256(kernel.encode() + sys.version.encode() + sys.executable.encode() + locks).hexdigest()[:16]
+    made = CACHE / f"base-{name}.cpio"
+    if not made.exists():
+        for older in CACHE.glob("base-*.cpio"):
+            older.unlink()
+        partial = made.with_suffix(f".{os.getpid()}")
+        with partial.open("wb") as out:
+            archive = Newc(out)
+            packed.python(archive)
+            packed.modules(archive, root)
+            archive.end()
+        partial.rename(made)
+    return made
+
+
+def project_archive(runs: list[tuple[str, ...]]) -> bytes:
+    with tempfile.TemporaryFile() as out:
+        archive = Newc(out)
+        for place in ("dev", "proc", "sys", "tmp"):
+            archive.folder(place)
+        packed.project(archive, ROOT)
+        archive.file("/init", f"#!{sys.executable} -I\n".encode() + (HERE / "init.py").read_bytes(), executable=True)
+        archive.file("/modules/order", "\n".join(packed.MODULES).encode())
+        archive.file("/arguments", "\n".join("\0".join((*OPTIONS, *run)) for run in runs).encode())
+        archive.end()
+        out.seek(0)
+        return out.read()
+
+
+def qemu(root: Path, initrd: Path) -> list[str]:
+    share = root / "usr/share"
+    kernel = next((root / "boot").glob("vmlinuz-*"))
+    return [
+        str(root / "usr/bin/qemu-system-x86_64"), "-L", str(share / "seabios"), "-L", str(share / "qemu"),
+        "-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "EPYC", "-smp", "2", "-m", str(MEMORY),
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-monitor", "none",
+        "-kernel", str(kernel), "-initrd", str(initrd), "-append", APPEND,
+    ]  # fmt: skip
+
+
+def boot(root: Path, initrd: Path) -> int:
+    """Power the machine on; pytest's exit status once it is off."""
+    libraries = root / "usr/lib/x86_64-linux-gnu"
+    environment = {**os.environ, "LD_LIBRARY_PATH": f"{libraries}:{libraries}/pulseaudio"}
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as errors:
+        command = ["timeout", "-k", "5", str(TIMEOUT), *qemu(root, initrd)]
+        nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+        machine = subprocess.Popen(command, stdin=nothing, stdout=pipe, stderr=errors, env=environment)
+        assert machine.stdout is not None
+        status = listen(machine.stdout)
+        if machine.wait() != 0:
+            errors.seek(0)
+            print(errors.read().decode(errors="replace"), file=sys.stderr)
+    print(f"lane: {time.monotonic() - began:.0f} s from power on to power off, status {status}")
+    return status
+
+
+def listen(console: IO[bytes]) -> int:
+    """Print what the machine says until it is off; the status it tells, 124 when it tells none."""
+    status = 124
+    for raw in console:
+        line = raw.decode(errors="replace").rstrip()
+        if line.startswith("@@STATUS "):
+            status = int(line.split()[1])
+        else:
+            print(line, flush=True)
+    return status
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        root = fetched()
+    except Missing as missing:
+        print(f"SKIPPED: the lane (kvm_amd under emulation): its kernel and QEMU cannot be had here: {missing}")
+        return 0
+    runs: list[tuple[str, ...]] = [tuple(arguments)] if arguments else [CONTRACT, COMPARED]
+    with tempfile.NamedTemporaryFile(prefix="lane-") as initrd:
+        initrd.write(base_archive(root).read_bytes() + project_archive(runs))
+        initrd.flush()
+        return boot(root, Path(initrd.name))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
