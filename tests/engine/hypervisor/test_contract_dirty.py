@@ -56,7 +56,8 @@ CLEARS = [
     ("more than the slot", (2, 0, 128), errno.EINVAL),
     ("more than anything", (2, 0, 1 << 31), errno.EINVAL),
     ("id too large", (32764, 0, 64), errno.EINVAL),
-    ("other address space", (0x10002, 0, 64), errno.EINVAL),
+    # Number 2: kernels with SMM have an address space 1 of their own (KVM_CAP_MULTI_ADDRESS_SPACE), none has more.
+    ("no such address space", (0x20002, 0, 64), errno.EINVAL),
     ("not logged", (0, 0, 64), errno.ENOENT),
     ("not there", (7, 0, 64), errno.ENOENT),
     ("not there, nor of 64", (7, 1, 64), errno.EINVAL),
