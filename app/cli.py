@@ -143,7 +143,7 @@ def _diagnosis(finding: Finding) -> str:
     text = f"{finding.hypervisor}: yes, {finding.label}; masks it can enforce: {', '.join(finding.masks)}"
     if finding.refused_masks:
         text += f"; not {', '.join(finding.refused_masks)}: {finding.mask_reason}"
-    return text
+    return f"{text}. Dirty rings: {finding.ring_reason}" if finding.ring_reason else text
 
 
 def _complain(status: int, *lines: str) -> int:

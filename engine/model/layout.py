@@ -34,21 +34,3 @@ def code_base(vcpu: int) -> int:
 def stack_top(vcpu: int) -> int:
     """Initial RSP: the end of the vCPU's stack page."""
     return STACKS + (vcpu + 1) * STACK_SIZE
-
-
-def system_part(gfn: int) -> str:
-    """What a system page holds, in words; empty outside the system area."""
-    gpa = gfn << 12
-    for limit, name in _PARTS:
-        if gpa < limit:
-            return name
-    return ""
-
-
-_PARTS = (
-    (PML4, "descriptor tables"),
-    (HYPERCALL_PAGE, "page tables"),
-    (STACKS, "hypercall page"),
-    (CODE, "stack"),
-    (SYSTEM_SIZE, "code"),
-)
