@@ -22,6 +22,11 @@ SEGMENT_DATA = 0b0011
 """Read, write, accessed."""
 CODE_SELECTOR = 0x08
 DATA_SELECTOR = 0x10
+DESCRIPTOR_CODE = 0x00AF_9B00_0000_FFFF
+"""Present, ring 0, 64-bit code, accessed, 4 GiB."""
+DESCRIPTOR_DATA = 0x00CF_9300_0000_FFFF
+"""Present, ring 0, data, writable, accessed, 4 GiB."""
+GDT_LIMIT = 3 * 8 - 1
 SEGMENT_LIMIT = 0xFFFF_FFFF
 
 RFLAGS_FIXED = 1 << 1

@@ -8,13 +8,17 @@ from engine.model.exits import (
     InternalError,
     IoExit,
     MmioExit,
+    MsrExit,
     ProtectionExit,
     ShutdownExit,
     VoidExit,
 )
-from engine.model.resolution import Complete, Drop, Resolution, Retry
+from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Rights
 from engine.model.scenario import OnProtection
+
+_GENERAL_PROTECTION = Inject(13, 0)
+"""#GP(0): what a guest gets for an unknown MSR (SDM Vol. 2, RDMSR), and from a hypervisor for a forbidden access."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -39,6 +43,8 @@ def answer(exit: AnyExit, policy: OnProtection) -> Answer:
             return Answer(Complete())
         case IoExit():
             return Answer(Drop() if exit.data is None else Complete())
+        case MsrExit():
+            return Answer(_GENERAL_PROTECTION)
         case HltExit():
             return Answer(state="halted", why="hlt")
         case ShutdownExit():
@@ -57,6 +63,8 @@ def _protection(exit: ProtectionExit, policy: OnProtection) -> Answer:
             return Answer(Drop())
         case "halt":
             return Answer(state="fenced", why=f"{exit.access} of {exit.gpa:#x} denied")
+        case "inject":
+            return Answer(_GENERAL_PROTECTION)
         case "relax":
             # All rights, not just the one missing: what hosts can enforce between none and all differs.
             return Answer(Retry(), relax_to=Rights.RWX)

@@ -7,12 +7,13 @@ import msgspec
 from engine.machine.guests import GUESTS
 from engine.machine.guests.guest import Guest
 from engine.model.address import PAGE_SIZE
-from engine.model.layout import CODE_SIZE, HYPERCALL_PAGE, MAX_RAM, PML4, code_base, stack_top
+from engine.model.layout import CODE_SIZE, DESCRIPTORS, HYPERCALL_PAGE, MAX_RAM, PML4, code_base, stack_top
 from engine.model.problems import Problem, ScenarioProblems
 from engine.model.scenario import Scenario, VcpuSpec
 from engine.model.text import parse_scenario
 from engine.x86.assemble import Assembled, AssemblyError, assemble
 from engine.x86.decode import Listed, listing
+from engine.x86.descriptors import GDT
 from engine.x86.hypercall_page import page_bytes
 from engine.x86.paging import identity_tables
 
@@ -43,7 +44,7 @@ def load(scenario: Scenario) -> Loaded:
     tables = tuple(identity_tables().items())
     programs = tuple((code_base(index), code) for index, code in enumerate(codes))
     return Loaded(
-        writes=(*tables, (HYPERCALL_PAGE, page_bytes()), *programs),
+        writes=(*tables, (DESCRIPTORS, GDT), (HYPERCALL_PAGE, page_bytes()), *programs),
         entries=tuple(Entry(code_base(index), stack_top(index), PML4) for index in range(len(codes))),
         listings=tuple(tuple(listing(code, base)) for base, code in programs),
     )

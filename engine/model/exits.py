@@ -13,6 +13,8 @@ class Exit(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="kind"
     rip: int = 0
     code: bytes = b""
     """Bytes of the instruction at `rip`, empty when the exit is not one instruction's doing."""
+    text: str = ""
+    """The same instruction in Intel syntax; empty when `code` is."""
     raw: str = ""
     """The hypervisor's own words, e.g. `KVM_EXIT_MMIO len 8`; for people, never parsed."""
 
@@ -21,6 +23,8 @@ class MemoryExit(Exit, frozen=True, gc=False, kw_only=True):
     """An access that the vCPU could not finish alone: at most 8 bytes, within one page."""
 
     gpa: int
+    gva: int | None = None
+    """The guest-virtual address that led to `gpa`; None where the instruction's operands do not tell."""
     access: Access
     size: int = 0
     data: bytes | None = None
@@ -44,6 +48,14 @@ class IoExit(Exit, frozen=True, gc=False, kw_only=True, tag="io"):
 
     port: int
     size: int
+    data: bytes | None = None
+
+
+class MsrExit(Exit, frozen=True, gc=False, kw_only=True, tag="msr"):
+    """RDMSR or WRMSR of a register that the hypervisor does not keep itself (api.rst 5, KVM_EXIT_X86_RDMSR), once
+    Vm.enable_msr_exits was called. `data` holds the 8 bytes going in, None for RDMSR."""
+
+    index: int
     data: bytes | None = None
 
 
@@ -83,6 +95,7 @@ AnyExit = (
     | VoidExit
     | MmioExit
     | IoExit
+    | MsrExit
     | HypercallExit
     | HltExit
     | RingFullExit

@@ -19,7 +19,21 @@ class Retry(msgspec.Struct, frozen=True, gc=False, tag="retry"):
 
 
 class Drop(msgspec.Struct, frozen=True, gc=False, tag="drop"):
-    """The store does not happen; a load or IN gets all ones, as on an unclaimed bus; a denied fetch is skipped over."""
+    """The store does not happen; a load or IN gets all ones, as on an unclaimed bus; a denied fetch is skipped over.
+
+    On an MsrExit: a write does nothing, a read gets 0, as with KVM's ignore_msrs.
+    """
 
 
-Resolution = Complete | Retry | Drop
+class Inject(msgspec.Struct, frozen=True, gc=False, tag="inject"):
+    """The instruction does not happen; instead the guest takes an exception at its address (SDM Vol. 3, 6.15).
+
+    `vector` 0 to 31; `error_code` exactly for the vectors that push one; `address` goes to CR2 with a #PF.
+    """
+
+    vector: int
+    error_code: int | None = None
+    address: int | None = None
+
+
+Resolution = Complete | Retry | Drop | Inject

@@ -7,7 +7,7 @@ import msgspec
 from engine.model.dirty import DirtyWay
 from engine.model.memslot import Memslot
 
-OnProtection = Literal["complete", "drop", "halt", "relax"]
+OnProtection = Literal["complete", "drop", "halt", "relax", "inject"]
 HypervisorChoice = Literal["auto", "kvm", "sim"]
 
 SCENARIO_VERSION = 1

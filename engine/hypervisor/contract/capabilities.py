@@ -30,6 +30,12 @@ class Capabilities(msgspec.Struct, frozen=True):
     """The dirty log may also hold pages that were loaded from for the first time and never written."""
     mask_reason: str = ""
     """Why the TLFS-valid masks that are missing from `masks` cannot be had here."""
+    single_step: bool = False
+    """Vcpu.run(1) executes one instruction, where instructions are not counted (KVM_GUESTDBG_SINGLESTEP)."""
+    step_reason: str = ""
+    """Why it does not."""
+    extensions: tuple[str, ...] = ()
+    """Names of the extensions that a vm has here, e.g. `Snapshots` (contract/extensions.py)."""
     ring_bytes: int = 0
     """The largest dirty ring a vCPU can have; 0: none."""
     ring_reason: str = ""

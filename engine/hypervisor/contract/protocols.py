@@ -1,15 +1,19 @@
 """The contract: what every hypervisor offers, with KVM's meaning and errnos (hypervisor.md 2.8)."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.model.address import PageRange
+from engine.model.cpuid import CpuidLeaf
 from engine.model.dirty import DirtyPage, DirtyWay, RingHarvest
 from engine.model.exits import AnyExit
 from engine.model.memslot import Memslot
+from engine.model.page_set import PageSet
 from engine.model.registers import Registers
-from engine.model.resolution import Resolution
+from engine.model.resolution import Inject, Resolution
 from engine.model.rights import Rights
+
+E = TypeVar("E")
 
 
 class GuestMemory(Protocol):
@@ -45,7 +49,8 @@ class Vcpu(Protocol):
     def run(self, budget: int | None = None) -> AnyExit:
         """Enter the guest until it exits.
 
-        `budget`: at most so many instructions, then Interrupted; only where counts_instructions. The exit must be
+        `budget`: at most so many instructions, then Interrupted; any number where counts_instructions, 1 where
+        single_step, else Unsupported. The exit must be
         answered by resolve before the next run, except Interrupted, HltExit, RingFullExit, ShutdownExit and
         InternalError. After a RingFullExit nothing executes until rings are harvested and reset.
         """
@@ -69,6 +74,17 @@ class Vcpu(Protocol):
         ...
 
     def set_registers(self, registers: Registers) -> None: ...
+
+    def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:
+        """What CPUID tells the guest from now on, in every VTL (KVM_SET_CPUID2); before the first run. EINVAL: a leaf
+        twice, or more than 256."""
+        ...
+
+    def inject(self, event: Inject) -> None:
+        """Have the guest take an exception before its next instruction (KVM_SET_VCPU_EVENTS): through its IDT, or as a
+        double or triple fault where it has none. Between runs, with every exit answered. EINVAL: no vector from 0 to
+        31, NMI, or an error code that does not go with the vector. EBUSY: an exit waits for its answer."""
+        ...
 
     def enter_vtl(self, vtl: int) -> None:
         """Go on in another VTL, with that VTL's own registers. EINVAL for a VTL the vm does not have."""
@@ -109,8 +125,8 @@ class Vm(Protocol):
         """Add, change, move, or with size 0 delete. Errnos as KVM_SET_USER_MEMORY_REGION: EINVAL, EEXIST."""
         ...
 
-    def set_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
-        """Rights of VTL `vtl` on pages, whether or not a slot is there now; they stay with the gfn.
+    def set_mask(self, vtl: int, pages: PageRange | PageSet, rights: Rights) -> None:
+        """Rights of VTL `vtl` on pages, whether or not a slot is there now; they stay with the gfn. All or none.
 
         Unsupported when capabilities do not enforce the mask; EINVAL for the highest VTL, an unknown VTL or a mask
         TLFS calls invalid.
@@ -166,6 +182,15 @@ class Vm(Protocol):
         ascending. They are written outside KVM_RUN, so no ring has them. EINVAL: no ring is on."""
         ...
 
+    def enable_msr_exits(self) -> None:
+        """From now on an RDMSR or WRMSR that would be #GP exits instead (KVM_CAP_X86_USER_SPACE_MSR, reasons INVAL and
+        UNKNOWN). Unsupported where the kernel lacks it."""
+        ...
+
+    def extension(self, kind: type[E]) -> E:
+        """What only some hosts can do, as an object (contract/extensions.py): had, or Unsupported with the reason."""
+        ...
+
     def memory(self, vtl: int = 0) -> GuestMemory: ...
 
     def ram(self) -> memoryview:
@@ -173,7 +198,8 @@ class Vm(Protocol):
         ...
 
     def create_vcpu(self, index: int, cr3: int) -> Vcpu:
-        """In VTL 0, long mode, page tables at `cr3`, all general registers 0. EEXIST, EINVAL as KVM_CREATE_VCPU."""
+        """In VTL 0, long mode, page tables at `cr3`, all general registers 0, no IDT, and as GDT the three entries of
+        x86.descriptors at layout.DESCRIPTORS. EEXIST, EINVAL as KVM_CREATE_VCPU."""
         ...
 
     def close(self) -> None: ...

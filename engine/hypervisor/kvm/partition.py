@@ -2,10 +2,12 @@
 
 import errno
 import os
+from typing import TypeVar
 
 from engine.abi.kvm import Ioctl
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
+from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.kvm import mappings
 from engine.hypervisor.kvm.masks import PAGES
 from engine.hypervisor.kvm.memory import SlotMemory
@@ -21,6 +23,7 @@ from engine.model.layout import MAX_RAM
 from engine.model.memslot import Memslot
 from engine.model.rights import Rights, is_valid_mask, rights_text
 
+E = TypeVar("E")
 _REGION = Ioctl.KVM_SET_USER_MEMORY_REGION.name
 
 
@@ -39,6 +42,7 @@ class KvmVm:
         self._space = GuestSpace(self._device, ram, vtls, behaviour.denies_whole)
         self._tracking = DirtyTracking(self._space)
         self._vcpus: list[KvmVcpu] = []
+        self._offer = Offer({}, {})
 
     @property
     def capabilities(self) -> Capabilities:
@@ -110,6 +114,9 @@ class KvmVm:
 
     def harvest_vmm_writes(self) -> tuple[DirtyPage, ...]:
         return self._tracking.vmm_writes()
+
+    def extension(self, kind: type[E]) -> E:
+        return self._offer.get(kind)
 
     def memory(self, vtl: int = 0) -> SlotMemory:
         self._vtl(vtl, "memory")

@@ -2,9 +2,11 @@
 
 import errno
 from mmap import PAGESIZE
+from typing import TypeVar
 
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.calibration import VERSION
 from engine.hypervisor.sim.memory import SimMemory
@@ -19,6 +21,7 @@ from engine.model.layout import MAX_RAM, MAX_VCPUS
 from engine.model.memslot import Memslot
 from engine.model.rights import Rights, is_valid_mask
 
+E = TypeVar("E")
 CAPABILITIES = Capabilities(
     name="sim",
     label=f"simulator (Unicorn {VERSION})",
@@ -62,6 +65,7 @@ class SimVm:
         self._memory = SimMemory(self._space, self._ram, self._code)
         self._vcpus: dict[int, SimVcpu] = {}
         self._closed = False
+        self._offer = Offer({}, {})
 
     @property
     def capabilities(self) -> Capabilities:
@@ -115,6 +119,9 @@ class SimVm:
     def harvest_vmm_writes(self) -> tuple[DirtyPage, ...]:
         self._require_ring("harvest_vmm_writes")
         return self._space.dirty.take_outside()
+
+    def extension(self, kind: type[E]) -> E:
+        return self._offer.get(kind)
 
     def memory(self, vtl: int = 0) -> SimMemory:
         """The same for every VTL: slots are in common and masks do not bind the VMM."""

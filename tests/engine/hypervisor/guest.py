@@ -8,12 +8,13 @@ from engine.hypervisor.contract.protocols import Hypervisor, Vcpu, Vm
 from engine.machine.harvest import harvest
 from engine.model.address import PAGE_SIZE, PageRange
 from engine.model.exits import AnyExit, HltExit, InternalError, MemoryExit, ShutdownExit
-from engine.model.layout import PML4, code_base, stack_top
+from engine.model.layout import DESCRIPTORS, PML4, code_base, stack_top
 from engine.model.memslot import Memslot, SlotFlags
 from engine.model.registers import Registers
 from engine.model.resolution import Complete, Resolution
 from engine.model.rights import Rights
 from engine.x86.assemble import assemble
+from engine.x86.descriptors import GDT
 from engine.x86.paging import identity_tables
 
 MIB = 1 << 20
@@ -38,6 +39,7 @@ class Guest:
         self.memory = self.vm.memory()
         for gpa, table in identity_tables().items():
             self.memory.write(gpa, table)
+        self.memory.write(DESCRIPTORS, GDT)
         self.memory.write(self.PAGE, b"\x11" * PAGE_SIZE + b"\x33" * PAGE_SIZE)
         harvest(self.vm)
         self.vcpus: list[Vcpu] = [self.vm.create_vcpu(0, PML4)]

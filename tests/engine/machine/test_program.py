@@ -29,7 +29,7 @@ def test_each_vcpu_has_code_and_stack_of_its_own() -> None:
 
 def test_the_system_area_is_written_whole() -> None:
     written = dict(load(check_scenario(text({"asm": "hlt"}))).writes)
-    assert sorted(written) == [0x1000, 0x2000, 0x3000, 0x4000, 0x5000, 0x6000, 0x7000, 0x10000]
+    assert sorted(written) == [0x0, 0x1000, 0x2000, 0x3000, 0x4000, 0x5000, 0x6000, 0x7000, 0x10000]
 
 
 def test_a_guest_is_text_that_can_be_read() -> None:
