@@ -3,8 +3,8 @@
 from functools import lru_cache
 
 from engine.model.events import ExitTaken
-from engine.model.exits import AnyExit, HypercallExit, IoExit, MemoryExit, exit_kind
-from engine.model.resolution import Complete, Drop, Resolution, Retry
+from engine.model.exits import AnyExit, HypercallExit, IoExit, MemoryExit, MsrExit, exit_kind
+from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.session.status import ExitRecord, Line
 from engine.x86.decode import decode
 
@@ -23,16 +23,18 @@ def exit_record(event: ExitTaken, listing: Listing) -> ExitRecord:
         vtl=exit.vtl,
         kind=exit_kind(exit),
         rip=exit.rip,
-        text=instruction_text(exit.code, exit.rip),
+        text=exit.text or instruction_text(exit.code, exit.rip),
         listing=around(exit.rip, exit.code, listing),
         raw=exit.raw,
         answer=_answer(event.resolution),
         gpa=memory.gpa if memory else None,
+        gva=memory.gva if memory else None,
         access=str(memory.access) if memory else None,
         size=memory.size if memory else getattr(exit, "size", None),
         data=_data(exit),
         mask=event.mask,
         port=exit.port if isinstance(exit, IoExit) else None,
+        index=exit.index if isinstance(exit, MsrExit) else None,
     )
 
 
@@ -65,6 +67,8 @@ def _answer(resolution: Resolution | None) -> str:
             return "retry"
         case Drop():
             return "drop"
+        case Inject():
+            return "inject"
         case None:
             return ""
 

@@ -94,8 +94,10 @@ class ExitRecord(msgspec.Struct, frozen=True):
     """It and its neighbours, as far as known."""
     raw: str
     answer: str
-    """complete, retry, drop, or empty when the exit ended the vCPU."""
+    """complete, retry, drop, inject, or empty when the exit ended the vCPU."""
     gpa: int | None = None
+    gva: int | None = None
+    """The guest-virtual address that led to `gpa`."""
     access: str | None = None
     size: int | None = None
     data: str | None = None
@@ -103,3 +105,5 @@ class ExitRecord(msgspec.Struct, frozen=True):
     mask: int | None = None
     """Rights the page had, on a protection exit."""
     port: int | None = None
+    index: int | None = None
+    """Of the MSR, on an msr exit."""

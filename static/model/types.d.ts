@@ -76,11 +76,13 @@ export interface ExitRecord {
   raw: string;
   answer: string;
   gpa: number | null;
+  gva: Wide | null;
   access: string | null;
   size: number | null;
   data: string | null;
   mask: number | null;
   port: number | null;
+  index: number | null;
 }
 
 export interface Frame {
