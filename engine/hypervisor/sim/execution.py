@@ -1,0 +1,153 @@
+"""From a stop of the engine to an exit of the vCPU, and from its answer back: one instruction at a time."""
+
+import msgspec
+
+from engine.hypervisor.contract.errors import Unsupported
+from engine.hypervisor.sim import exits
+from engine.hypervisor.sim.exits import Verdict
+from engine.hypervisor.sim.fill import Denied
+from engine.hypervisor.sim.processor import Processor
+from engine.hypervisor.sim.scratch import Piece
+from engine.hypervisor.sim.stop import Event, Stop
+from engine.hypervisor.sim.trial import Cause
+from engine.model.address import PAGE_SHIFT, PAGE_SIZE
+from engine.model.exits import AnyExit, HltExit
+from engine.model.resolution import Complete, Drop, Resolution, Retry
+from engine.model.rights import Access
+
+
+class Execution:
+    """`asked` waits for its answer, `queued` to be told; nothing comes after `dead`."""
+
+    def __init__(self, processor: Processor) -> None:
+        self._cpu, self._core, self._fill, self._trial = processor, processor.core, processor.fill, processor.trial
+        self.asked: Cause | Denied | None = None
+        self.queued: AnyExit | None = None
+        self._dead: AnyExit | None = None
+
+    def take(self) -> AnyExit | None:
+        """The exit to tell now."""
+        found = self._dead or self.queued
+        self.queued = None
+        return found
+
+    def slice(self, count: int) -> None:
+        """Execute up to `count` instructions; what ends it early is asked, queued, or deadly."""
+        self._cpu.refresh()
+        before = self._core.registers() if count == 1 else None
+        stop = self._core.start(count)
+        if count == 1 and stop.reason == "budget" and self._core.registers() == before:
+            self._step_apart()
+        ahead = stop.reason == "fault" and stop.executed == count and self._fill.refused() is Access.EXECUTE
+        if not ahead:  # else the budget ended before the fetch that was refused
+            self._ended(stop)
+
+    def resolve(self, resolution: Resolution) -> None:
+        if self.asked is None or self.queued is not None:
+            return
+        self._cpu.refresh()
+        cause = self.asked
+        if isinstance(cause, Denied) and not isinstance(resolution, Retry):
+            self._resolve_fetch(resolution)
+            return
+        self.asked = None
+        if not isinstance(resolution, Retry) and not isinstance(cause, Denied):
+            self._trial.answer(cause, resolution)
+            self._advance()
+
+    def forget(self) -> None:
+        """The instruction whose exit waits is not executed."""
+        self.asked = self.queued = None
+
+    def _ended(self, stop: Stop) -> None:
+        denied = self._fill.denied
+        if stop.reason == "io" and stop.event is not None:
+            self._core.set_registers(stop.event.before)
+            self._trial.begin()
+            self._ask(stop.event)
+        elif stop.reason == "hlt":
+            self.queued = HltExit(vcpu=self._cpu.index, vtl=self._cpu.vtl, rip=self._core.rip(), raw="HLT")
+        elif stop.reason == "exception":
+            self._exception(stop.error)
+        elif stop.reason == "fault" and denied is not None and not denied.ring_full:
+            self._denied(denied)  # else run looks at the ring before it goes on
+
+    def _denied(self, denied: Denied) -> None:
+        if denied.access is Access.EXECUTE and not self._cpu.text.reaches(self._core.rip(), denied.gva):
+            self._step_before(denied)
+        elif denied.gpa is None:
+            self._exception(f"page fault at {denied.gva:#x}")
+        elif denied.access is Access.EXECUTE:
+            self._ask_fetch(denied, denied.gpa)
+        else:
+            self._trial.begin()
+            self._advance()
+
+    def _step_apart(self) -> None:
+        """A single step that changed nothing: perhaps a store into its own block, which the engine begins anew and
+        then stops before. On scratch it goes through; for a jump to itself it makes no difference."""
+        self._trial.begin()
+        if self._trial.cause() is None:
+            self._trial.commit()
+            self._core.executed -= 1
+
+    def _step_before(self, denied: Denied) -> None:
+        """Translation ran ahead into a page that this instruction does not reach: execute it alone."""
+        self._fill.lookahead, self._fill.denied = True, None
+        self._core.flush()
+        try:
+            stop = self._core.start(1)
+        finally:
+            self._fill.lookahead = False
+        self._core.flush()
+        self._ended(stop)
+
+    def _advance(self) -> None:
+        """Ask what is still to be asked of the instruction on trial, else let it have happened."""
+        cause = self._trial.cause()
+        if cause is not None:
+            self._ask(cause)
+            return
+        stop = self._trial.commit()
+        if stop.reason == "fault" and self._fill.denied is not None and self._fill.denied.gpa is not None:
+            where = self._cpu.where()
+            self._dead = exits.internal_error("more pages in one instruction than can be tried", {}, where)
+        elif stop.reason == "fault":
+            self._exception("page fault")
+        elif stop.reason != "io":
+            self._ended(stop)
+
+    def _ask(self, cause: Cause) -> None:
+        where = self._cpu.where()
+        if isinstance(cause, Event):
+            exit: AnyExit = exits.io_exit(cause, where)
+        else:
+            exit = exits.memory_exit(self._cpu.space, cause, self._trial.verdict(cause), where)
+        self.asked, self.queued = cause, exit
+
+    def _ask_fetch(self, denied: Denied, gpa: int) -> None:
+        space, where = self._cpu.space, self._cpu.where()
+        rip = self._core.rip()
+        if rip >> PAGE_SHIFT == denied.gva >> PAGE_SHIFT:
+            gpa += rip % PAGE_SIZE
+        found = exits.verdict(space, self._cpu.vtl, gpa, Access.EXECUTE)
+        if found is Verdict.VOID:
+            self._dead = exits.internal_error(f"fetch from the void at {gpa:#x}", {"gpa": gpa}, where)
+            return
+        self.asked = denied
+        self.queued = exits.memory_exit(space, Piece(gpa, Access.EXECUTE, 0), found, where)
+
+    def _resolve_fetch(self, resolution: Complete | Drop) -> None:
+        registers = self._core.registers()
+        found = self._cpu.text.instruction(registers.rip)
+        if found is None:
+            raise Unsupported("resolve", f"no whole instruction at {registers.rip:#x}, so neither do nor skip it")
+        self.asked = None
+        if isinstance(resolution, Drop):
+            self._core.set_registers(msgspec.structs.replace(registers, rip=registers.rip + found.length))
+        else:
+            self._trial.begin()
+            self._advance()
+
+    def _exception(self, error: str) -> None:
+        self._dead = exits.exception(error, self._core.has_idt(), self._cpu.where())
