@@ -4,11 +4,12 @@ import argparse
 import sys
 import time
 
-from bench import exits, frames, latency, machine, simulator, viewers
+from bench import against_c, exits, frames, latency, machine, simulator, viewers
 from bench.figure import Absent, Figure, table
 
 GROUPS = {
     "exits": exits.measure,
+    "against_c": against_c.measure,
     "simulator": simulator.measure,
     "frames": frames.measure,
     "latency": latency.measure,

@@ -8,12 +8,12 @@ import msgspec
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """`samples` in `unit`, one a repetition. `beside` is what the median is divided by for the ratio column."""
+    """`samples` in `unit`, one a repetition; `ratio` to the figure it is to be seen beside."""
 
     name: str
     unit: str
     samples: tuple[float, ...]
-    beside: float | None = None
+    ratio: float | None = None
     note: str = ""
 
     @property
@@ -56,7 +56,7 @@ def spent(name: str, prepare: Callable[[], object], call: Callable[[], object], 
 
 def beside(figure: Figure, other: Figure) -> Figure:
     """The figure with its ratio to another one of the same run."""
-    return msgspec.structs.replace(figure, beside=other.median)
+    return msgspec.structs.replace(figure, ratio=figure.median / other.median)
 
 
 def table(figures: list[Figure]) -> str:
@@ -68,7 +68,7 @@ def table(figures: list[Figure]) -> str:
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
-    ratio = f"{figure.median / figure.beside:.2f}" if figure.beside else ""
+    ratio = f"{figure.ratio:.2f}" if figure.ratio else ""
     numbers = tuple(_number(value) for value in (figure.median, figure.bad_end(0.05), figure.bad_end(0.01)))
     return (figure.name, *numbers, figure.unit, ratio, str(len(figure.samples)), figure.note)
 

@@ -33,9 +33,9 @@ def running(choice: HypervisorChoice, asm: str, fenced: bool = False) -> tuple[V
         "vcpus": [{"asm": asm}],
         "masks": [{"vtl": 0, "base": "0x200000", "pages": 4, "mask": "RX"}] if fenced else [],
     }
-    machine = build(hypervisor(choice), check_scenario(text), _forget)
+    machine = build(hypervisor(choice), check_scenario(text), forget)
     return machine.vm, machine.vcpus[0]
 
 
-def _forget(kind: type[Event], fields: dict[str, object]) -> None:
+def forget(kind: type[Event], fields: dict[str, object]) -> None:
     """The log of a machine that is only measured."""

@@ -11,7 +11,6 @@ from engine.model.rights import Rights
 PAGES = MAX_RAM >> 12
 """Pages a mask can be put on: those a guest can address."""
 _RUN = re.compile(rb"([^\x0f])\1*", re.DOTALL)
-_ANY_RUN = re.compile(rb"(.)\1*", re.DOTALL)
 
 
 class MaskTable:
@@ -52,8 +51,3 @@ class MaskTable:
 def _edges(rights: bytearray) -> int:
     found = np.frombuffer(rights, np.uint8)
     return int(np.count_nonzero(found[1:] != found[:-1]))
-
-
-def runs(rights: bytes) -> list[tuple[int, int, Rights]]:
-    """(first index, count, rights) of each maximal run in a byte string of rights."""
-    return [(m.start(), m.end() - m.start(), Rights(rights[m.start()])) for m in _ANY_RUN.finditer(rights)]

@@ -65,11 +65,10 @@ class KvmVm:
         """VTL 0's VM is changed first, then the next; when one refuses, those already changed are changed back."""
         with self._space.lock:
             old = self._space.slots.by_id.get(slot.slot)
-            about = refused(slot, self._space.slots, self._capabilities.max_slots)
             self._check_region(slot)
             if old is None and slot.size:
                 mappings.require(self._mappings() + len(self._space.all_vms()), _REGION, "slot", slot.slot)
-            self._fan_out(old, slot, about)
+            self._fan_out(old, slot)
             self._space.slots.put(slot)
             self._space.dirty.slot_changed(old, slot if slot.size else None)
             self._record(old, slot)
@@ -140,16 +139,19 @@ class KvmVm:
         os.close(self._device)
         self._device = -1
 
-    def _fan_out(self, old: Memslot | None, new: Memslot, about: tuple[str, object, str]) -> None:
+    def _fan_out(self, old: Memslot | None, new: Memslot) -> None:
         done: list[Vtl] = []
-        back = old or Memslot(new.slot, new.base, 0, new.offset)
         try:
             for vtl in self._space.all_vms():
-                vtl.change(old, new, about)
+                vtl.change(old, new)
                 done.append(vtl)
-        except BaseException:
+        except BaseException as error:
+            back = old or Memslot(new.slot, new.base, 0, new.offset)
             for vtl in reversed(done):
-                vtl.change(new if new.size else None, back, about)
+                vtl.change(new if new.size else None, back)
+            if isinstance(error, HypervisorError) and error.call == _REGION:
+                about = refused(new, self._space.slots, self._capabilities.max_slots)
+                raise HypervisorError(error.errno or 0, _REGION, *about) from error
             raise
 
     def _record(self, old: Memslot | None, new: Memslot) -> None:
@@ -188,10 +190,15 @@ class KvmVm:
 
     def _check_region(self, slot: Memslot) -> None:
         """What the kernel cannot see: fields beyond its integers, and backing outside RAM."""
-        for name, limit in (("slot", 1 << 32), ("flags", 1 << 32), ("base", 1 << 64), ("size", 1 << 64)):
-            value = getattr(slot, name)
-            if not 0 <= value < limit:
-                raise HypervisorError(errno.EINVAL, _REGION, name, value, f"0 to {limit - 1:#x}")
+        if (slot.slot | slot.flags) >> 32 or (slot.base | slot.size) >> 64:
+            raise _too_large(slot)
         if slot.size and (slot.offset % PAGE_SIZE or not 0 <= slot.offset <= self._space.ram.size - slot.size):
             rule = f"backing must be page aligned and end within RAM ({self._space.ram.size:#x} bytes)"
             raise HypervisorError(errno.EINVAL, _REGION, "offset", slot.offset, rule)
+
+
+def _too_large(slot: Memslot) -> HypervisorError:
+    """Or negative."""
+    limits = {"slot": 1 << 32, "flags": 1 << 32, "base": 1 << 64, "size": 1 << 64}
+    name = next(name for name, limit in limits.items() if not 0 <= getattr(slot, name) < limit)
+    return HypervisorError(errno.EINVAL, _REGION, name, getattr(slot, name), f"0 to {limits[name] - 1:#x}")

@@ -1,11 +1,11 @@
 """What this kernel does where kernels differ, found by running a few bytes of guest code once."""
 
-import ctypes
 import mmap
 
 import msgspec
 
 from engine.abi.kvm import ExitReason, UserspaceMemoryRegion
+from engine.hypervisor.kvm.log_buffer import LogBuffer
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.hypervisor.kvm.views import Ram, View
 from engine.hypervisor.kvm.vm_fd import VmFd
@@ -73,7 +73,7 @@ class _Stored(msgspec.Struct, frozen=True):
 
 
 def _store(vcpu: VcpuFd, ram: Ram, view: View, rights: Rights) -> _Stored:
-    view.protect(_FENCED // mmap.PAGESIZE, 1, rights)
+    view.protect(_FENCED // mmap.PAGESIZE, bytes([rights]))
     vcpu.finish()
     vcpu.set_registers(Registers(rax=1, rbx=_FENCED, rip=_OUT_LENGTH))
     try:
@@ -84,10 +84,9 @@ def _store(vcpu: VcpuFd, ram: Ram, view: View, rights: Rights) -> _Stored:
 
 
 def _logs_loads(vm: VmFd, vcpu: VcpuFd) -> bool:
-    bitmap = ctypes.create_string_buffer(8)
-    vm.get_dirty_log(0, bitmap)
+    log = LogBuffer()
+    log.fill(vm, 0, 1)
     vcpu.finish()
     vcpu.set_registers(Registers(rbx=_LOADED, rip=_LOAD))
     vcpu.enter()
-    vm.get_dirty_log(0, bitmap)
-    return bool(bitmap.raw[0] >> _LOADED // mmap.PAGESIZE & 1)
+    return bool(int(log.fill(vm, 0, 1)[0]) >> _LOADED // mmap.PAGESIZE & 1)

@@ -3,8 +3,11 @@
 import ctypes
 import errno
 
+import numpy as np
+
 from engine.abi.kvm import Cap, Ioctl
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
+from engine.hypervisor.kvm.log_buffer import LogBuffer
 from engine.hypervisor.kvm.space import GuestSpace
 from engine.model.dirty import DirtyPage, DirtyWay, ManualProtect
 
@@ -18,18 +21,20 @@ class DirtyTracking:
     def __init__(self, space: GuestSpace) -> None:
         self._space = space
         self.way: DirtyWay = "log"
+        self._log, self._further = LogBuffer(), LogBuffer()
 
     def get_log(self, slot: int) -> bytes:
         with self._space.lock:
             present = self._space.slots.by_id.get(slot)
-            size = (present.pages.count + 63) // 64 * 8 if present else 8
-            bitmap = ctypes.create_string_buffer(size)
-            bits = 0
-            for vtl in self._space.vtls:
-                vtl.vm.get_dirty_log(slot, bitmap)
-                bits |= int.from_bytes(bitmap, "little")
+            words = (present.pages.count + 63) // 64 if present else 1
+            first, *others = self._space.vtls
+            found = self._log.fill(first.vm, slot, words)
+            for vtl in others:
+                found |= self._further.fill(vtl.vm, slot, words)
             written = self._space.dirty.take(slot) if self.way == "log" else self._space.dirty.peek(slot)
-            return (bits | written).to_bytes(size, "little")
+            if written:
+                found |= np.frombuffer(written.to_bytes(words * 8, "little"), np.uint64)
+            return found.tobytes()
 
     def clear_log(self, slot: int, first: int, count: int, bitmap: bytes) -> None:
         for name, value, limit in (

@@ -8,10 +8,12 @@ import ctypes
 import errno
 import mmap
 import os
-from collections.abc import Iterable
+
+import numpy as np
 
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.kvm import mappings
+from engine.hypervisor.kvm.mprotect import Numbers, mprotect
 from engine.model.address import PAGE_SHIFT
 from engine.model.rights import Rights
 
@@ -19,7 +21,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)
 _libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
-_libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 _libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 _MAP_NORESERVE = 0x4000
 _FAILED = ctypes.c_void_p(-1).value
@@ -29,6 +30,10 @@ PROTECTION = {Rights.NONE: 0, Rights.R: 0, Rights.RX: mmap.PROT_READ, Rights.RWX
 
 So that R forbids fetches, the page is closed altogether; its loads leave the guest and are finished by the VMM unseen.
 """
+
+_PROTECTIONS = bytes(PROTECTION.get(Rights(mask), _OPEN) for mask in range(256))
+_NEVER = np.uint8(0xFF)
+_SHIFT = np.uint64(PAGE_SHIFT)
 
 
 class Ram:
@@ -62,38 +67,32 @@ class View:
         flags = (mmap.MAP_PRIVATE if private else mmap.MAP_SHARED) | _MAP_NORESERVE
         address = _libc.mmap(None, size, _OPEN, flags, ram.fd, offset)
         if address == _FAILED or address is None:
-            raise _host_error("mmap", "size", size)
+            raise _host_error(ctypes.get_errno(), "mmap", "size", size)
         self.address: int = address
 
-    def protect(self, first: int, count: int, rights: Rights) -> None:
-        """`count` pages from page `first` of the slot."""
-        address, size = self.address + (first << PAGE_SHIFT), count << PAGE_SHIFT
-        if _libc.mprotect(address, size, PROTECTION[rights]) != 0:
-            raise _host_error("mprotect", "address", address)
+    def protect(self, first: int, rights: bytes) -> None:
+        """The rights of each page from page `first` of the slot, a byte each; neighbours in one call where they can."""
+        protections = np.frombuffer(rights.translate(_PROTECTIONS), np.uint8)
+        starts = np.flatnonzero(np.diff(protections, prepend=_NEVER)).astype(np.uint64)
+        counts = np.diff(starts, append=np.uint64(len(rights)))
+        self.protect_runs(starts + np.uint64(first), counts, protections[starts].tobytes())
 
-    def protect_runs(self, runs: Iterable[tuple[int, int, Rights]]) -> None:
-        """Runs (first page, count, rights) in ascending order; neighbours with equal rights become one call."""
-        pending: tuple[int, int, Rights] | None = None
-        for first, count, rights in runs:
-            if pending and pending[2] == rights and pending[0] + pending[1] == first:
-                pending = (pending[0], pending[1] + count, rights)
-                continue
-            if pending:
-                self.protect(*pending)
-            pending = (first, count, rights)
-        if pending:
-            self.protect(*pending)
+    def protect_runs(self, firsts: Numbers, counts: Numbers, protections: bytes) -> None:
+        """Host protection, a byte each, of runs of `counts` pages from the slot's pages `firsts` on; a call each."""
+        try:
+            mprotect((firsts << _SHIFT) + np.uint64(self.address), counts << _SHIFT, protections)
+        except OSError as error:
+            raise _host_error(error.errno or 0, "mprotect", "address", self.address) from error
 
     def forget(self) -> None:
         """Drop what was written to a private mapping: it shows RAM again (madvise(2))."""
         if _libc.madvise(self.address, self.size, mmap.MADV_DONTNEED) != 0:
-            raise _host_error("madvise", "address", self.address)
+            raise _host_error(ctypes.get_errno(), "madvise", "address", self.address)
 
     def close(self) -> None:
         _libc.munmap(self.address, self.size)
 
 
-def _host_error(call: str, argument: str, value: int) -> HypervisorError:
-    number = ctypes.get_errno()
+def _host_error(number: int, call: str, argument: str, value: int) -> HypervisorError:
     # ENOMEM from mprotect is rarely memory: each run of equal protection is a mapping, and their number is limited.
     return HypervisorError(number, call, argument, value, mappings.rule() if number == errno.ENOMEM else "")

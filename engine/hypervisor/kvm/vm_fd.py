@@ -3,13 +3,17 @@
 import ctypes
 import os
 
-from engine.abi.kvm import Cap, ClearDirtyLog, DirtyLog, EnableCap, Ioctl, UserspaceMemoryRegion
-from engine.hypervisor.kvm.ioctl import call
+from engine.abi.kvm import Cap, ClearDirtyLog, EnableCap, Ioctl
+from engine.hypervisor.kvm.ioctl import call, caller
 from engine.hypervisor.kvm.ring import DirtyRing
 
 
 class VmFd:
-    """Owns the fd of KVM_CREATE_VM on the open device `kvm`."""
+    """Owns the fd of KVM_CREATE_VM on the open device `kvm`.
+
+    `set_user_memory_region` takes a UserspaceMemoryRegion (api.rst 4.35), `get_dirty_log` a DirtyLog (api.rst 4.8), so
+    that a request made once can be used again; and what a refusal should name.
+    """
 
     def __init__(self, kvm: int) -> None:
         self.kvm = kvm
@@ -17,18 +21,11 @@ class VmFd:
         """Bytes of each vCPU's dirty ring; 0: bitmaps are on."""
         self.rings: list[DirtyRing] = []
         self.fd = call(kvm, Ioctl.KVM_CREATE_VM)
+        self.set_user_memory_region = caller(self.fd, Ioctl.KVM_SET_USER_MEMORY_REGION)
+        self.get_dirty_log = caller(self.fd, Ioctl.KVM_GET_DIRTY_LOG)
 
     def extension(self, cap: Cap) -> int:
         return call(self.fd, Ioctl.KVM_CHECK_EXTENSION, int(cap))
-
-    def set_user_memory_region(self, region: UserspaceMemoryRegion, about: tuple[str, object, str]) -> None:
-        """KVM_SET_USER_MEMORY_REGION (api.rst 4.35); `about` is what a refusal should name."""
-        call(self.fd, Ioctl.KVM_SET_USER_MEMORY_REGION, region, about)
-
-    def get_dirty_log(self, slot: int, bitmap: "ctypes.Array[ctypes.c_char]") -> None:
-        """Fill `bitmap` with the log; without manual protection that clears it (api.rst 4.8)."""
-        log = DirtyLog(slot, 0, ctypes.addressof(bitmap))
-        call(self.fd, Ioctl.KVM_GET_DIRTY_LOG, log, ("slot", slot, ""))
 
     def clear_dirty_log(self, slot: int, pages: tuple[int, int], bitmap: "ctypes.Array[ctypes.c_char]") -> None:
         """`pages` is (first, number); `bitmap` covers them in whole 64-bit words (api.rst 4.117)."""

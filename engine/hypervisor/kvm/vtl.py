@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from engine.abi.kvm import MEM_LOG_DIRTY_PAGES, UserspaceMemoryRegion
-from engine.hypervisor.kvm.masks import MaskTable, runs
-from engine.hypervisor.kvm.slots import About
+from engine.hypervisor.kvm.ioctl import NOTHING
+from engine.hypervisor.kvm.masks import MaskTable
 from engine.hypervisor.kvm.views import Ram, View
 from engine.hypervisor.kvm.vm_fd import VmFd
 from engine.model.address import PageRange
@@ -22,27 +22,26 @@ class Vtl:
         self.masks = MaskTable()
         self._ram, self._private = ram, private
         self._views: dict[int, View] = {}
+        self._request = UserspaceMemoryRegion()
 
-    def change(self, old: Memslot | None, new: Memslot, about: About) -> None:
+    def change(self, old: Memslot | None, new: Memslot) -> None:
         """Bring slot `new.slot` from `old` to `new` (size 0: none); on an error it is as it was."""
         if new.size == 0:
-            self._delete(old, new, about)
+            self._delete(old, new)
         elif old is None:
-            self._add(new, about)
+            self._add(new)
         else:
-            self._alter(old, new, about)
+            self._alter(old, new)
 
     def protect(self, slot: Memslot, pages: PageRange) -> None:
         """Bring the mapping of `pages` of `slot` in line with the masks."""
-        rights = self.masks.copy(pages)
-        first = pages.first - slot.pages.first
-        self._views[slot.slot].protect_runs((first + at, count, right) for at, count, right in runs(rights))
+        self._views[slot.slot].protect(pages.first - slot.pages.first, self.masks.copy(pages))
 
     def rearm(self, slot: Memslot) -> None:
         """Write-protect the logged slot anew: dropping the flag and setting it again does that."""
-        address, about = self._views[slot.slot].address, ("slot", slot.slot, "")
-        self._region(replace(slot, flags=slot.flags & ~MEM_LOG_DIRTY_PAGES), address, about)
-        self._region(slot, address, about)
+        address = self._views[slot.slot].address
+        self._region(replace(slot, flags=slot.flags & ~MEM_LOG_DIRTY_PAGES), address)
+        self._region(slot, address)
 
     def address(self, slot: Memslot) -> int:
         """Where the first byte of a present slot is mapped."""
@@ -59,42 +58,40 @@ class Vtl:
             view.close()
         self._views.clear()
 
-    def _add(self, new: Memslot, about: About) -> None:
+    def _add(self, new: Memslot) -> None:
         view = View(self._ram, new.offset, new.size, self._private)
         try:
             if self.masks.touched:
-                self._protect_all(view, self.masks.copy(new.pages))
-            self._region(new, view.address, about)
+                view.protect(0, self.masks.copy(new.pages))
+            self._region(new, view.address)
         except BaseException:
             view.close()
             raise
         self._views[new.slot] = view
 
-    def _delete(self, old: Memslot | None, new: Memslot, about: About) -> None:
-        self._region(new, self._views[new.slot].address if old else 0, about)
+    def _delete(self, old: Memslot | None, new: Memslot) -> None:
+        self._region(new, self._views[new.slot].address if old else 0)
         self._views.pop(new.slot).close()
 
-    def _alter(self, old: Memslot, new: Memslot, about: About) -> None:
+    def _alter(self, old: Memslot, new: Memslot) -> None:
         view = self._views[old.slot]
         address = view.address + new.offset - old.offset
         if new.base == old.base or new.size != old.size or not self.masks.touched:
-            self._region(new, address, about)
+            self._region(new, address)
             return
         before, after = self.masks.copy(old.pages), self.masks.copy(new.pages)
         # Under running vCPUs the move is not one act with mprotect: keep both masks up while it happens, so that
         # nothing denied gets through. What is denied too much in between is completed unseen.
-        self._protect_all(view, bytes(a & b for a, b in zip(before, after, strict=True)))
+        view.protect(0, bytes(a & b for a, b in zip(before, after, strict=True)))
         try:
-            self._region(new, address, about)
+            self._region(new, address)
         except BaseException:
-            self._protect_all(view, before)
+            view.protect(0, before)
             raise
-        self._protect_all(view, after)
+        view.protect(0, after)
 
-    @staticmethod
-    def _protect_all(view: View, rights: bytes) -> None:
-        view.protect_runs(runs(rights))
-
-    def _region(self, slot: Memslot, address: int, about: About) -> None:
-        region = UserspaceMemoryRegion(slot.slot, slot.flags, slot.base, slot.size, address)
-        self.vm.set_user_memory_region(region, about)
+    def _region(self, slot: Memslot, address: int) -> None:
+        request = self._request
+        request.slot, request.flags = slot.slot, slot.flags
+        request.guest_phys_addr, request.memory_size, request.userspace_addr = slot.base, slot.size, address
+        self.vm.set_user_memory_region(request, NOTHING)

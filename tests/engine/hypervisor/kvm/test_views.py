@@ -2,11 +2,13 @@
 
 import ctypes
 import errno
+import mmap
 from pathlib import Path
 
 import pytest
 
 from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.kvm.mprotect import Numbers
 from engine.hypervisor.kvm.partition import KvmVm
 from engine.hypervisor.kvm.system import KvmHypervisor
 from engine.hypervisor.kvm.views import Ram, View
@@ -42,17 +44,17 @@ def test_a_private_view_keeps_what_is_written_to_itself_until_it_forgets() -> No
 def test_neighbours_with_equal_rights_are_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     ram = Ram(PAGES << 12)
     view = View(ram, 0, ram.size)
-    calls: list[tuple[int, int, Rights]] = []
-    plain = view.protect
+    calls: list[tuple[int, int, int]] = []
+    plain = view.protect_runs
 
-    def counted(first: int, count: int, rights: Rights) -> None:
-        calls.append((first, count, rights))
-        plain(first, count, rights)
+    def counted(firsts: Numbers, counts: Numbers, protections: bytes) -> None:
+        calls.extend(zip(firsts.tolist(), counts.tolist(), protections, strict=True))
+        plain(firsts, counts, protections)
 
-    monkeypatch.setattr(view, "protect", counted)
-    view.protect_runs([(0, 1, Rights.RX), (1, 2, Rights.RX), (3, 1, Rights.NONE), (5, 1, Rights.NONE)])
-    assert calls == [(0, 3, Rights.RX), (3, 1, Rights.NONE), (5, 1, Rights.NONE)]
-    assert lines(view) == ["r-3", "--1", "rw1", "--1", "rw2"]
+    monkeypatch.setattr(view, "protect_runs", counted)
+    view.protect(1, bytes([Rights.RX, Rights.RX, Rights.NONE, Rights.R, Rights.RWX]))
+    assert calls == [(1, 2, mmap.PROT_READ), (3, 2, 0), (5, 1, mmap.PROT_READ | mmap.PROT_WRITE)]
+    assert lines(view) == ["rw1", "r-2", "--2", "rw3"]
     view.close()
     ram.close()
 
@@ -60,7 +62,7 @@ def test_neighbours_with_equal_rights_are_one_call(monkeypatch: pytest.MonkeyPat
 def test_views_show_the_same_bytes_with_rights_of_their_own() -> None:
     ram = Ram(PAGES << 12)
     first, second = View(ram, 0, 0x2000), View(ram, 0x1000, 0x2000)
-    first.protect(0, 2, Rights.NONE)
+    first.protect(0, bytes([Rights.NONE] * 2))
     assert lines(first) == ["--2"]
     assert lines(second) == ["rw2"]
     for view in (first, second):
