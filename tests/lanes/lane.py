@@ -26,6 +26,8 @@ OPTIONS = ("-p", "no:cacheprovider", "--confcutdir=tests/engine", "--color=no", 
 # The simulator is the same everywhere; here it only stands beside KVM where a test compares the two.
 CONTRACT = ("-q", "--ignore=tests/engine/hypervisor/sim", "-k", "not [sim", "tests/engine/hypervisor")
 COMPARED = ("-q", "tests/engine/test_same.py", "tests/engine/test_differences.py")
+# Packages of before the merge of /usr put theirs into /lib.
+LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/pulseaudio")
 APPEND = (
     "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off audit=0 nokaslr no_timer_check tsc=reliable "
     "random.trust_cpu=on rdinit=/init"
@@ -94,8 +96,7 @@ def qemu(root: Path, initrd: Path) -> list[str]:
 
 def boot(root: Path, initrd: Path) -> int:
     """Power the machine on; pytest's exit status once it is off."""
-    libraries = root / "usr/lib/x86_64-linux-gnu"
-    environment = {**os.environ, "LD_LIBRARY_PATH": f"{libraries}:{libraries}/pulseaudio"}
+    environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(str(root / place) for place in LIBRARIES)}
     began = time.monotonic()
     with tempfile.TemporaryFile() as errors:
         command = ["timeout", "-k", "5", str(TIMEOUT), *qemu(root, initrd)]
