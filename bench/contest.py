@@ -2,7 +2,7 @@
 
 import os
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -33,7 +33,7 @@ def contest(first: Side, *others: Side, rounds: int = ROUNDS) -> list[Figure]:
 
 
 @contextmanager
-def pinned() -> Iterator[None]:
+def pinned() -> Generator[None]:
     """On one processor, programs started meanwhile too.
 
     A change to slots waits for a worker of the kernel: on another, idle processor it takes 2 to 40 times as long

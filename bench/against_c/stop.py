@@ -4,7 +4,6 @@ Lean: a thread a vCPU on VcpuFd.enter, a bare lock each to say that it is out. R
 and ThreadedRunner.stop, as pausing a session does.
 """
 
-import signal
 import threading
 import time
 from _thread import LockType, allocate_lock
@@ -16,7 +15,7 @@ from bench.contest import Side, contest
 from bench.figure import Figure
 from bench.guests import forget, hypervisor
 from bench.native import samples
-from engine.hypervisor.kvm.kick import KICK_SIGNAL, install_kick_signal
+from engine.hypervisor.kvm.kick import install_kick_signal, interrupt
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.machine.build import build
 from engine.machine.program import check_scenario
@@ -57,11 +56,11 @@ class Lean:
         for worker in self._workers:
             worker.go.release()
         time.sleep(SETTLED)
-        kill, workers = signal.pthread_kill, self._workers
+        workers = self._workers
         start = perf_counter()
         for worker in workers:
             worker.page[1] = 1
-            kill(worker.ident, KICK_SIGNAL)
+            interrupt(worker.thread)
         for worker in workers:
             worker.out.acquire()
         return (perf_counter() - start) * 1e6
@@ -80,7 +79,7 @@ class Worker:
         self.page, self._enter, self._ended = fd.page.u8, fd.enter, False
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
-        self.ident = self._thread.ident or 0
+        self.thread = self._thread.native_id or 0
 
     def end(self) -> None:
         self._ended = True

@@ -117,13 +117,14 @@ class Machine:
     def set_phase(self, phase: str, why: str = "") -> None:
         """Open or close the gate; closing brings the vCPUs out of the guest."""
         self.gate.phase, self.gate.why = phase, why
+        if not self.gate.is_open:
+            for vcpu in self.vcpus:
+                vcpu.kick()
         self.record([(PhaseChanged, {"phase": phase, "why": why})])
         state = "running" if self.gate.is_open else "stopped"
         for vcpu in self.vcpus:
             if not self.is_over(vcpu.index):
                 self.set_state(vcpu.index, state)
-            if not self.gate.is_open:
-                vcpu.kick()
 
     def set_state(self, vcpu: int, state: str, why: str = "") -> None:
         if self.states[vcpu] != state:

@@ -2,7 +2,9 @@
 
 import threading
 import time
+from _thread import allocate_lock
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from engine.hypervisor.contract.protocols import Vcpu
@@ -12,17 +14,40 @@ from engine.model.exits import AnyExit, Interrupted
 T = TypeVar("T")
 STOP_LIMIT = 5.0
 """Seconds. A vCPU that does not come out in this time is a fault of the host. Less than anybody waits for an answer."""
+_KICK_AGAIN = 0.02
+
+
+class Place:
+    """Where a vCPU's thread waits while it may not run. Bare locks, for a stop waits on every one of them.
+
+    `running` is held from before it enters the guest until it is out for good; `go` is free once it should look again.
+    """
+
+    def __init__(self) -> None:
+        self.running, self.go = allocate_lock(), allocate_lock()
+        self.go.acquire()
+
+    def wake(self) -> None:
+        with suppress(RuntimeError):  # it is free already
+            self.go.release()
+
+    def await_out(self, seconds: float) -> bool:
+        """Whether it is out, or comes out in that time; it stays so while the gate is closed."""
+        if not self.running.acquire(timeout=seconds):
+            return False
+        self.running.release()
+        return True
 
 
 class ThreadedRunner:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._changed = threading.Condition(machine.lock)
-        self._parked = 0
         self._closing = False
+        self._places = [Place() for _ in machine.vcpus]
         self._threads = [
-            threading.Thread(target=self._guarded, args=(vcpu,), name=f"vcpu {vcpu.index}", daemon=True)
-            for vcpu in machine.vcpus
+            threading.Thread(target=self._guarded, args=(vcpu, place), name=f"vcpu {vcpu.index}", daemon=True)
+            for vcpu, place in zip(machine.vcpus, self._places, strict=True)
         ]
         for thread in self._threads:
             thread.start()
@@ -34,42 +59,46 @@ class ThreadedRunner:
     def wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
+        for place in self._places:
+            place.wake()
 
     def stop(self) -> None:
         limit = time.monotonic() + STOP_LIMIT
-        with self._changed:
-            while self._parked < len(self._threads):
-                for vcpu in self._machine.vcpus:
-                    vcpu.kick()
+        for vcpu, place in zip(self._machine.vcpus, self._places, strict=True):
+            # Closing the gate has kicked them all; that kick is not to be lost, but a host may be late.
+            while not place.await_out(_KICK_AGAIN):
                 if time.monotonic() > limit:
                     raise TimeoutError(f"a vCPU stayed in the guest for {STOP_LIMIT} s after a kick")
-                self._changed.wait(0.02)
+                vcpu.kick()
 
     def still(self, patience: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self._parked == len(self._threads), patience)
+        limit = time.monotonic() + patience
+        while any(place.running.locked() for place in self._places):
+            if time.monotonic() >= limit:
+                return False
+            self._changed.wait(0.001)  # lets go of the machine, which a vCPU on its way out may need
+        return True
 
     def close(self) -> None:
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        self._closing = True
+        for vcpu in self._machine.vcpus:
+            vcpu.kick()
+        self.wake()
         self.stop()
         for thread in self._threads:
             thread.join()
 
-    def _guarded(self, vcpu: Vcpu) -> None:
-        try:
-            self._loop(vcpu)
-        except Exception as error:
-            with self._changed:
-                self._machine.fail(vcpu.index, error)
-        with self._changed:
-            self._parked += 1
-            self._changed.notify_all()
+    def _guarded(self, vcpu: Vcpu, place: Place) -> None:
+        with place.running:
+            try:
+                self._loop(vcpu, place)
+            except Exception as error:
+                with self._changed:
+                    self._machine.fail(vcpu.index, error)
 
-    def _loop(self, vcpu: Vcpu) -> None:
+    def _loop(self, vcpu: Vcpu, place: Place) -> None:
         held: AnyExit | None = None
-        while self._enter(vcpu):
+        while self._may_enter(vcpu, place):
             if held is None:
                 held = self._run(vcpu)
             if held is not None:
@@ -80,18 +109,16 @@ class ThreadedRunner:
         exit = vcpu.run()
         return None if isinstance(exit, Interrupted) else exit
 
-    def _enter(self, vcpu: Vcpu) -> bool:
-        """Wait parked until this vCPU may run; False at the end."""
+    def _may_enter(self, vcpu: Vcpu, place: Place) -> bool:
+        """Wait until this vCPU may run; False at the end."""
         machine = self._machine
-        if machine.gate.is_open and not machine.is_over(vcpu.index) and not self._closing:
-            return True
-        with self._changed:
-            self._parked += 1
-            self._changed.notify_all()
-            while not self._closing and (machine.is_over(vcpu.index) or not machine.gate.is_open):
-                self._changed.wait()
-            self._parked -= 1
-            return not self._closing
+        while not machine.gate.is_open or machine.is_over(vcpu.index) or self._closing:
+            if self._closing:
+                return False
+            place.running.release()
+            place.go.acquire()
+            place.running.acquire()
+        return True
 
     def _offer(self, vcpu: Vcpu, exit: AnyExit) -> AnyExit | None:
         """Bring the exit through the gate; it is given back while the gate is closed."""

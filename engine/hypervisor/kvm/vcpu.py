@@ -117,7 +117,7 @@ class KvmVcpu:
         """One KVM_RUN; None when it is to be entered again."""
         seat = self._seat
         if self._kicked:
-            return self._interrupted()
+            return self._interrupted(self.registers().rip)
         if self._fences.again is not None:
             return self._fences.present_again(self._fences.again)
         if seat.stepper.answered:
@@ -132,7 +132,7 @@ class KvmVcpu:
             except InterruptedError:
                 # What is left of a kick already told; a new one sets its flag before it sets this.
                 seat.active.page.immediate_exit = False
-                return None
+                return self._interrupted(seat.active.page.u64[RIP]) if self._kicked else None
             except OSError as error:
                 return self._refused(error)
         seat.unread = False
@@ -197,11 +197,11 @@ class KvmVcpu:
         at = origin.at_rip(seat.addresses(), seat.active.page.u64[RIP])
         return exits.internal_error(at, failure.raw, failure.facts, self.index, seat.vtl)
 
-    def _interrupted(self) -> AnyExit:
+    def _interrupted(self, rip: int) -> AnyExit:
         for fd in self._seat.all_fds():
             fd.page.immediate_exit = False
         self._kicked = False
-        return exits.interrupted(self.registers().rip, self.index, self._seat.vtl)
+        return exits.interrupted(rip, self.index, self._seat.vtl)
 
     def _require_settled(self, call: str) -> None:
         self.settle()
