@@ -23,7 +23,9 @@ READ, WRITE, EXECUTE = 1, 2, 4
 """Bits of Rights and of the emulator's permissions alike."""
 SCRATCH = 1 << 45
 """Emulator address of the scratch pages; RAM lies at 0, by its offsets."""
-_INSIDE = PAGE_SIZE - 1
+_NEEDS = {Access.READ: READ, Access.WRITE: WRITE, Access.EXECUTE: EXECUTE}
+_PAGE = ~(PAGE_SIZE - 1)
+_READ, _WRITE, _EXECUTE = Access.READ, Access.WRITE, Access.EXECUTE
 
 
 class Denied(msgspec.Struct, frozen=True, gc=False):
@@ -54,23 +56,22 @@ class Fill:
         self.lookahead = False
         self.denied: Denied | None = None
         self._ring_full = False
+        self._slot: Memslot | None = None
+        self._layout = -1
+        self._first = self._stop = self._shift = 0
+        """Pages of `_slot`, and from a gpa in it to its place in RAM."""
 
     def fill(self, gva: int, access: Access) -> tuple[int, int] | None:
         """(emulator address of the page, permissions); None, and `denied` set, when the access may not happen."""
-        leads = self.tables.translate(self.cr3(), gva, access is Access.WRITE, access is Access.EXECUTE)
-        if access is Access.EXECUTE and (self.lookahead or self.trying):
+        fetch = access is _EXECUTE
+        leads = self.tables.translate(self.cr3(), gva, access is _WRITE, fetch)
+        if fetch and (self.lookahead or self.trying):
             return self._ahead(None if leads is None else leads[0])
         if leads is None:
             self.denied = Denied(gva, access)
             return None
         gpa, rights = leads
-        if access is Access.EXECUTE:
-            found = self._fetch(gpa)
-        elif self.trying:
-            at = self._scratch.page(gva, gpa)
-            found = None if at is None else (SCRATCH + at, READ | WRITE)
-        else:
-            found = self._data(gpa, access)
+        found = self._apart(gva, gpa) if self.trying else self._page(gpa, access)
         if found is None:
             self.denied = Denied(gva, access, gpa, self._ring_full)
             self._ring_full = False
@@ -84,14 +85,47 @@ class Fill:
     def touched(self, access: Access, at: int, size: int) -> None:
         self._scratch.touched(access, at, size)
 
-    def _fetch(self, gpa: int) -> tuple[int, int] | None:
-        gfn = gpa >> PAGE_SHIFT
-        slot = self._space.slot_at(gfn)
-        if slot is None or not self._space.permits(self.vtl, gfn, Access.EXECUTE):
+    def _page(self, gpa: int, access: Access) -> tuple[int, int] | None:
+        """As fill, by slots and masks; on the way the access is noted where somebody must know of it."""
+        space, gfn = self._space, gpa >> PAGE_SHIFT
+        if space.layout != self._layout or not self._first <= gfn < self._stop:
+            self._look_up(gfn)
+        slot, mask = self._slot, space.allowed(self.vtl, gfn)
+        if slot is None or not mask & _NEEDS[access]:
             return None
-        offset = (slot.offset + gpa - slot.base) & ~_INSIDE
-        self._code.fetched(self._vcpu, offset >> PAGE_SHIFT)
-        return offset, EXECUTE | self._cacheable(slot, gfn, offset)
+        offset = gpa + self._shift & _PAGE
+        page = offset >> PAGE_SHIFT
+        if access is _WRITE:
+            if slot.flags & READONLY or not self._noted(slot, gfn):
+                return None
+            self._code.written(self._vcpu, page)
+        elif access is _EXECUTE:
+            self._code.fetched(self._vcpu, page)
+        if not mask & EXECUTE or not self._code.may_fetch(self._vcpu, page):
+            mask &= READ | WRITE
+        if access is not _WRITE and mask & WRITE and self._hears(slot, gfn, page):
+            mask &= READ | EXECUTE
+        return offset, mask & (READ | WRITE | EXECUTE)
+
+    def _look_up(self, gfn: int) -> None:
+        """Remember the slot at `gfn`, for most misses are in the same one as the last."""
+        space = self._space
+        self._layout, self._slot = space.layout, space.slot_at(gfn)
+        self._first = self._stop = 0
+        if self._slot is not None:
+            slot = self._slot
+            self._first, self._stop = slot.base >> PAGE_SHIFT, slot.base + slot.size >> PAGE_SHIFT
+            self._shift = slot.offset - slot.base
+
+    def _hears(self, slot: Memslot, gfn: int, page: int) -> bool:
+        """Whether somebody must hear of a write to the page, so that it cannot be allowed before it happens."""
+        return bool(
+            slot.flags & READONLY or self._space.dirty.unseen(slot, gfn) or not self._code.may_write(self._vcpu, page)
+        )
+
+    def _apart(self, gva: int, gpa: int) -> tuple[int, int] | None:
+        at = self._scratch.page(gva, gpa)
+        return None if at is None else (SCRATCH + at, READ | WRITE)
 
     def _ahead(self, gpa: int | None) -> tuple[int, int]:
         """A page that is translated to code but not executed: anything will do where there is nothing."""
@@ -99,20 +133,7 @@ class Fill:
         if offset is None:
             return SCRATCH, EXECUTE
         self._code.fetched(self._vcpu, offset >> PAGE_SHIFT)
-        return offset & ~_INSIDE, EXECUTE
-
-    def _data(self, gpa: int, access: Access) -> tuple[int, int] | None:
-        gfn = gpa >> PAGE_SHIFT
-        slot = self._space.slot_at(gfn)
-        if slot is None or not self._space.permits(self.vtl, gfn, access):
-            return None
-        offset = (slot.offset + gpa - slot.base) & ~_INSIDE
-        if access is Access.READ:
-            return offset, READ | self._cacheable(slot, gfn, offset)
-        if slot.flags & READONLY or not self._noted(slot, gfn):
-            return None
-        self._code.written(self._vcpu, offset >> PAGE_SHIFT)
-        return offset, WRITE | self._cacheable(slot, gfn, offset)
+        return offset & _PAGE, EXECUTE
 
     def _noted(self, slot: Memslot, gfn: int) -> bool:
         """Note the page's first write, in this VTL's ring if rings are on; False when that is full."""
@@ -124,13 +145,3 @@ class Fill:
             ring.push(DirtyPage(slot.slot, gfn - (slot.base >> PAGE_SHIFT)))
         self._space.dirty.mark(slot, gfn)
         return True
-
-    def _cacheable(self, slot: Memslot, gfn: int, offset: int) -> int:
-        """Rights that the page has and that nothing needs to hear of any more."""
-        page = offset >> PAGE_SHIFT
-        rights = self._space.mask(self.vtl, gfn) & (READ | WRITE | EXECUTE)
-        if not self._code.may_fetch(self._vcpu, page):
-            rights &= ~EXECUTE
-        if slot.flags & READONLY or self._space.dirty.unseen(slot, gfn) or not self._code.may_write(self._vcpu, page):
-            rights &= ~WRITE
-        return rights

@@ -24,7 +24,8 @@ class Space:
     def __init__(self, ram: int, vtls: int) -> None:
         self.ram, self.vtls = ram, vtls
         self.slots: dict[int, Memslot] = {}
-        self.generation = 0
+        self.generation = self.layout = 0
+        """`layout` grows when slots change, and with it `generation`."""
         self.ring_size = 0
         """Bytes of each vCPU's dirty ring in each VTL; 0: bitmaps are on."""
         self.dirty = DirtyLogs()
@@ -43,6 +44,7 @@ class Space:
         self._ordered = sorted(self.slots.values(), key=lambda one: one.base)
         self._starts = [one.base >> PAGE_SHIFT for one in self._ordered]
         self.generation += 1
+        self.layout += 1
 
     def set_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
         """Rights of `vtl`; they stay with the gfn. EINVAL as the contract says."""
@@ -57,6 +59,10 @@ class Space:
     def mask(self, vtl: int, gfn: int) -> int:
         """Rights bits; RWX where none was set."""
         _require(0 <= vtl < self.vtls, "mask", "vtl", vtl, "no such VTL")
+        return self._rights[vtl].get(gfn)
+
+    def allowed(self, vtl: int, gfn: int) -> int:
+        """What a vCPU in `vtl` may do to the page as far as masks go, as Rights bits."""
         return self._rights[vtl].get(gfn)
 
     def masks(self, vtl: int, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:

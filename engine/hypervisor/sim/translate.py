@@ -35,27 +35,35 @@ class Translator:
 
     def __init__(self, space: Space, ram: Ram, code: CodePages) -> None:
         self._space, self._words, self._code = space, ram.words, code
-        self._leaves: dict[tuple[int, int], Leaf] = {}
-        self._generation = -1
+        self._large: dict[int, Leaf] = {}
+        self._small: dict[int, Leaf] = {}
+        """By the number of the 2 MiB, or else of the page."""
+        self._cr3 = self._layout = -1
 
     def translate(self, cr3: int, gva: int, write: bool = False, fetch: bool = False) -> tuple[int, int] | None:
         """(gpa, Rights bits that the tables leave now) of `gva`; None for a page fault."""
-        leaf = self._remembered(cr3, gva)
-        if leaf is None or (write and not leaf.dirty):
+        if cr3 != self._cr3 or self._layout != self._space.layout:
+            self._begin(cr3)
+        leaf = self._large.get(gva >> _LARGE_SHIFT) or self._small.get(gva >> PAGE_SHIFT)
+        if leaf is None or (write and not leaf.dirty) or not self._holds(leaf):
             leaf = self._walked(cr3, gva, write)
         # CR0.WP is set: a supervisor store obeys the tables' W bit too.
         if leaf is None or (write and not leaf.writable) or (fetch and not leaf.executable):
             return None
         return leaf.base | (gva & leaf.inside), leaf.rights
 
-    def _remembered(self, cr3: int, gva: int) -> Leaf | None:
-        if self._generation != self._space.generation:
-            self._leaves.clear()
-            self._generation = self._space.generation
-        found = self._leaves.get((cr3, gva >> _LARGE_SHIFT << 1)) or self._leaves.get((cr3, gva >> PAGE_SHIFT << 1 | 1))
-        if found is None or any(self._words[at] != value for at, value in found.checks):
-            return None
-        return found
+    def _begin(self, cr3: int) -> None:
+        """Forget the walks through other tables, or through slots as they were."""
+        self._large.clear()
+        self._small.clear()
+        self._cr3, self._layout = cr3, self._space.layout
+
+    def _holds(self, leaf: Leaf) -> bool:
+        words = self._words
+        for at, value in leaf.checks:  # a generator for all() would cost as much as the comparisons
+            if words[at] != value:
+                return False
+        return True
 
     def _walked(self, cr3: int, gva: int, write: bool) -> Leaf | None:
         try:
@@ -67,14 +75,18 @@ class Translator:
         if write and found.writable:
             found = self._touched(found, DIRTY)
         leaf = self._leaf(self._touched(found, 0))
-        self._remember(cr3, gva, leaf)
+        self._remember(gva, leaf)
         return leaf
 
-    def _remember(self, cr3: int, gva: int, leaf: Leaf) -> None:
-        if len(self._leaves) >= _REMEMBERED:
-            self._leaves.clear()
-        large = leaf.inside >= (1 << _LARGE_SHIFT) - 1
-        self._leaves[(cr3, gva >> _LARGE_SHIFT << 1 if large else gva >> PAGE_SHIFT << 1 | 1)] = leaf
+    def _remember(self, gva: int, leaf: Leaf) -> None:
+        if len(self._small) + len(self._large) >= _REMEMBERED:
+            self._small.clear()
+            self._large.clear()
+        if leaf.inside >= (1 << _LARGE_SHIFT) - 1:
+            self._large[gva >> _LARGE_SHIFT] = leaf
+        else:
+            self._large.pop(gva >> _LARGE_SHIFT, None)
+            self._small[gva >> PAGE_SHIFT] = leaf
 
     def _leaf(self, found: Translation) -> Leaf:
         inside = found.page_size - 1

@@ -156,7 +156,8 @@ class Core:
 
     def _hook(self, scratch: tuple[int, int, int]) -> None:
         memory = uc.UC_HOOK_MEM_READ | uc.UC_HOOK_MEM_WRITE
-        self._uc.hook_add(uc.UC_HOOK_TLB_FILL, self._on_fill)
+        # Without the binding's two wrappers, which cost more than the call itself: a miss comes with every first write.
+        self._uc._Uc__do_hook_add(uc.UC_HOOK_TLB_FILL, binding.HOOK_TLB_FILL_CFUNC(self._on_fill), 1, 0)
         # By its range this hook sees scratch alone: RAM accesses cost nothing more.
         self._uc.hook_add(memory, self._on_scratch, begin=scratch[0], end=scratch[0] + scratch[1] - 1)
         self._uc.hook_add(uc.UC_HOOK_INSN, self._on_out, aux1=x86.UC_X86_INS_OUT)
@@ -168,7 +169,7 @@ class Core:
 
     def _on_fill(self, _uc: Any, gva: int, access: int, entry: Any, _data: Any) -> bool:
         if self._identity:
-            entry.paddr, entry.perms = gva, uc.UC_PROT_ALL
+            entry.contents.paddr, entry.contents.perms = gva, uc.UC_PROT_ALL
             return True
         try:
             found = self._watcher.fill(gva, _ACCESS[access])
@@ -177,7 +178,8 @@ class Core:
             return False
         if found is None:
             return False
-        entry.paddr, entry.perms = found
+        place = entry.contents
+        place.paddr, place.perms = found
         return True
 
     def _on_scratch(self, _uc: Any, access: int, address: int, size: int, _value: int, _data: Any) -> bool:
