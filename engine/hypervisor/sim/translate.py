@@ -4,6 +4,9 @@ A remembered walk is used only while every entry it read still has the value it 
 guest that edits its tables is always obeyed, at the price of a few comparisons. Masks do not bind the walk itself.
 """
 
+from collections.abc import Callable
+from operator import itemgetter
+
 import msgspec
 
 from engine.hypervisor.sim.code_pages import CodePages
@@ -26,8 +29,10 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     executable: bool
     dirty: bool
     rights: int
-    checks: tuple[tuple[int, int], ...]
-    """(index into RAM's words, value) of each entry walked."""
+    entries: Callable[[memoryview], tuple[int, ...]]
+    """Reads, from RAM's words, every entry that was walked."""
+    values: tuple[int, ...]
+    """What they were."""
 
 
 class Translator:
@@ -45,7 +50,7 @@ class Translator:
         if cr3 != self._cr3 or self._layout != self._space.layout:
             self._begin(cr3)
         leaf = self._large.get(gva >> _LARGE_SHIFT) or self._small.get(gva >> PAGE_SHIFT)
-        if leaf is None or (write and not leaf.dirty) or not self._holds(leaf):
+        if leaf is None or (write and not leaf.dirty) or leaf.entries(self._words) != leaf.values:
             leaf = self._walked(cr3, gva, write)
         # CR0.WP is set: a supervisor store obeys the tables' W bit too.
         if leaf is None or (write and not leaf.writable) or (fetch and not leaf.executable):
@@ -57,13 +62,6 @@ class Translator:
         self._large.clear()
         self._small.clear()
         self._cr3, self._layout = cr3, self._space.layout
-
-    def _holds(self, leaf: Leaf) -> bool:
-        words = self._words
-        for at, value in leaf.checks:  # a generator for all() would cost as much as the comparisons
-            if words[at] != value:
-                return False
-        return True
 
     def _walked(self, cr3: int, gva: int, write: bool) -> Leaf | None:
         try:
@@ -90,11 +88,12 @@ class Translator:
 
     def _leaf(self, found: Translation) -> Leaf:
         inside = found.page_size - 1
-        checks = tuple((self._index(at), value) for at, value in found.entries)
+        entries = itemgetter(*(self._index(at) for at, _ in found.entries))
+        values = tuple(value for _, value in found.entries)
         dirty = bool(found.entries[-1][1] & DIRTY)
         # While the dirty bit is clear, a write must come here to set it.
         rights = Rights.R | (Rights.W if found.writable and dirty else 0) | (Rights.KX if found.executable else 0)
-        return Leaf(found.gpa & ~inside, inside, found.writable, found.executable, dirty, int(rights), checks)
+        return Leaf(found.gpa & ~inside, inside, found.writable, found.executable, dirty, int(rights), entries, values)
 
     def _touched(self, found: Translation, leaf_bits: int) -> Translation:
         """As a walk by hardware: sets accessed in every entry, and the leaf's dirty bit on a write."""
