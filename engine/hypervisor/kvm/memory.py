@@ -5,8 +5,8 @@ from threading import RLock
 
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.kvm.dirty import VmmDirty
-from engine.hypervisor.kvm.slots import SlotTable
 from engine.hypervisor.kvm.views import Ram
+from engine.hypervisor.slot_table import SlotTable
 from engine.model.memslot import Memslot
 
 

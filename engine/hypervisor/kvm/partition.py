@@ -12,7 +12,7 @@ from engine.hypervisor.kvm import mappings
 from engine.hypervisor.kvm.masks import PAGES
 from engine.hypervisor.kvm.memory import SlotMemory
 from engine.hypervisor.kvm.probe import Behaviour
-from engine.hypervisor.kvm.slots import refused
+from engine.hypervisor.kvm.refusal import refused
 from engine.hypervisor.kvm.space import GuestSpace
 from engine.hypervisor.kvm.tracking import DirtyTracking
 from engine.hypervisor.kvm.vcpu import KvmVcpu

@@ -7,9 +7,9 @@ from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.kvm.changes import Changes
 from engine.hypervisor.kvm.dirty import VmmDirty
 from engine.hypervisor.kvm.memory import SlotMemory
-from engine.hypervisor.kvm.slots import SlotTable
 from engine.hypervisor.kvm.views import Ram
 from engine.hypervisor.kvm.vtl import Vtl
+from engine.hypervisor.slot_table import SlotTable
 from engine.model.address import PAGE_SHIFT
 from engine.model.rights import Access
 

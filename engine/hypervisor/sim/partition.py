@@ -73,7 +73,7 @@ class SimVm:
 
     @property
     def slots(self) -> dict[int, Memslot]:
-        return dict(self._space.slots)
+        return dict(self._space.slots.by_id)
 
     @property
     def vcpus(self) -> tuple[SimVcpu, ...]:

@@ -3,6 +3,7 @@
 import errno
 
 from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.slot_table import SlotTable
 from engine.model.address import PAGE_SIZE
 from engine.model.memslot import Memslot, SlotFlags
 
@@ -13,16 +14,18 @@ CALL = "KVM_SET_USER_MEMORY_REGION"
 _MAX_PAGES = (1 << 31) - 1
 
 
-def check_region(slots: dict[int, Memslot], new: Memslot, ram: int) -> None:
+def check_region(slots: SlotTable, new: Memslot, ram: int) -> None:
     """HypervisorError, in the kernel's order of checks, when `slots` may not be changed by `new`."""
     _check_shape(new, ram)
-    old = slots.get(new.slot)
+    old = slots.by_id.get(new.slot)
     if new.size == 0:
         _require(old is not None, "slot", new.slot, "no such slot to delete")
         return
     if old is not None:
         _check_change(old, new)
-    _check_overlap(slots, new)
+    other = slots.overlapping(new)
+    if other is not None:
+        raise HypervisorError(errno.EEXIST, CALL, "base", new.base, f"overlaps slot {other.slot}")
 
 
 def _check_shape(new: Memslot, ram: int) -> None:
@@ -42,12 +45,6 @@ def _check_change(old: Memslot, new: Memslot) -> None:
     _require(new.size == old.size, "size", new.size, "a slot cannot be resized")
     _require(new.offset == old.offset, "offset", new.offset, "a slot's backing cannot change")
     _require(not (new.flags ^ old.flags) & SlotFlags.READONLY, "flags", new.flags, "READONLY is set at creation only")
-
-
-def _check_overlap(slots: dict[int, Memslot], new: Memslot) -> None:
-    for other in slots.values():
-        if other.slot != new.slot and other.base < new.base + new.size and new.base < other.base + other.size:
-            raise HypervisorError(errno.EEXIST, CALL, "base", new.base, f"overlaps slot {other.slot}")
 
 
 def _require(held: bool, argument: str, value: int, rule: str) -> None:

@@ -1,12 +1,12 @@
 """Guest-physical space as pure data: slots, rights per VTL, dirty logs. Knows KVM's errnos and no emulator."""
 
 import errno
-from bisect import bisect_right
 
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.sim.dirty import DirtyLogs
 from engine.hypervisor.sim.masks import RWX, RightsByPage
 from engine.hypervisor.sim.regions import MAX_SLOTS, check_region
+from engine.hypervisor.slot_table import SlotTable
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE, PageRange
 from engine.model.memslot import Memslot, SlotFlags
 from engine.model.rights import Access, Rights, is_valid_mask
@@ -23,26 +23,19 @@ class Space:
 
     def __init__(self, ram: int, vtls: int) -> None:
         self.ram, self.vtls = ram, vtls
-        self.slots: dict[int, Memslot] = {}
+        self.slots = SlotTable()
         self.generation = self.layout = 0
         """`layout` grows when slots change, and with it `generation`."""
         self.ring_size = 0
         """Bytes of each vCPU's dirty ring in each VTL; 0: bitmaps are on."""
         self.dirty = DirtyLogs()
         self._rights = [RightsByPage() for _ in range(vtls)]
-        self._starts: list[int] = []
-        self._ordered: list[Memslot] = []
 
     def set_memory_region(self, slot: Memslot) -> None:
         """As KVM_SET_USER_MEMORY_REGION; HypervisorError EINVAL or EEXIST, and nothing changes then."""
         check_region(self.slots, slot, self.ram)
-        if slot.size == 0:
-            del self.slots[slot.slot]
-        else:
-            self.slots[slot.slot] = slot
+        self.slots.put(slot)
         self.dirty.follow(slot)
-        self._ordered = sorted(self.slots.values(), key=lambda one: one.base)
-        self._starts = [one.base >> PAGE_SHIFT for one in self._ordered]
         self.generation += 1
         self.layout += 1
 
@@ -71,15 +64,11 @@ class Space:
 
     def slot_at(self, gfn: int) -> Memslot | None:
         """The slot that holds the page; None in the void."""
-        at = bisect_right(self._starts, gfn) - 1
-        if at < 0:
-            return None
-        slot = self._ordered[at]
-        return slot if gfn - self._starts[at] < slot.size >> PAGE_SHIFT else None
+        return self.slots.at(gfn << PAGE_SHIFT)
 
     def offset(self, gpa: int) -> int | None:
         """Where in RAM the byte at `gpa` is; None in the void."""
-        slot = self.slot_at(gpa >> PAGE_SHIFT)
+        slot = self.slots.at(gpa)
         return None if slot is None else slot.offset + gpa - slot.base
 
     def permits(self, vtl: int, gfn: int, access: Access) -> bool:

@@ -2,6 +2,7 @@
 
 import ast
 import time
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def test_a_page_leads_where_its_slot_says(wanted: list[tuple[int, int, int]], gf
             space.set_memory_region(Memslot(number, first * PAGE_SIZE, pages * PAGE_SIZE, offset * PAGE_SIZE))
         except HypervisorError:
             continue
-    holders = [slot for slot in space.slots.values() if gfn in slot.pages]
+    holders = [slot for slot in space.slots.by_id.values() if gfn in slot.pages]
     assert len(holders) <= 1
     expected = holders[0].offset + gfn * PAGE_SIZE - holders[0].base + 5 if holders else None
     assert space.offset(gfn * PAGE_SIZE + 5) == expected
@@ -96,10 +97,20 @@ def test_a_log_goes_with_its_slot_when_it_moves_and_is_gone_when_it_is_not_logge
     assert not PageSet.of_bitmap(space.get_dirty_log(0))
 
 
-def test_a_bitmap_is_whole_words() -> None:
-    space = Space(1 << 20, 2)
-    space.set_memory_region(Memslot(0, 0, 65 * PAGE_SIZE, 0, 1))
-    assert len(space.get_dirty_log(0)) == 16
+def test_a_tebibyte_is_logged_at_one_bit_a_page() -> None:
+    pages = 1 << 28
+    space = Space(pages * PAGE_SIZE, 2)
+    space.set_memory_region(Memslot(0, 0, pages * PAGE_SIZE, 0, 1))
+    marked = [0, 1, pages // 2, pages - 1]
+    tracemalloc.start()
+    for gfn in marked:
+        space.mark_dirty(gfn)
+    assert tracemalloc.get_traced_memory()[0] < pages // 8
+    bitmap = space.get_dirty_log(0)
+    assert tracemalloc.get_traced_memory()[1] < 2 * pages // 8
+    tracemalloc.stop()
+    assert len(bitmap) == pages // 8
+    assert PageSet.of_bitmap(bitmap) == PageSet(marked)
 
 
 def test_reading_a_clean_log_disturbs_nobody() -> None:

@@ -1,0 +1,75 @@
+"""The memslots of a guest by id and by address: what both hypervisors keep of them."""
+
+from bisect import bisect_left, bisect_right
+
+from engine.model.address import PageRange
+from engine.model.memslot import Memslot
+
+ADDRESS_SPACE_SHIFT = 16
+"""Slot numbers above it name an address space (api.rst 4.35). Guests here run in the first alone, never in SMM."""
+
+
+class SlotTable:
+    """Present slots. They do not overlap within an address space, so at most one of the first holds a gpa."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Memslot] = {}
+        self._sorted: tuple[list[int], list[Memslot]] = ([], [])
+
+    def put(self, slot: Memslot) -> None:
+        """Add or replace; size 0 removes."""
+        old = self.by_id.get(slot.slot)
+        if slot.size:
+            self.by_id[slot.slot] = slot
+        elif old is not None:
+            del self.by_id[slot.slot]
+        if slot.slot >> ADDRESS_SPACE_SHIFT == 0:
+            self._replace(old, slot)
+
+    def at(self, gpa: int) -> Memslot | None:
+        """The slot that holds `gpa`; None in the void. Needs no lock: both lists are replaced at once."""
+        bases, slots = self._sorted
+        index = bisect_right(bases, gpa) - 1
+        if index < 0:
+            return None
+        slot = slots[index]
+        return slot if gpa < slot.base + slot.size else None
+
+    def within(self, pages: PageRange) -> list[Memslot]:
+        """Slots that hold any of `pages`, ascending."""
+        bases, slots = self._sorted
+        if not pages.count:
+            return []
+        first = bisect_right(bases, pages.base) - 1
+        if first < 0 or slots[first].base + slots[first].size <= pages.base:
+            first += 1
+        return slots[first : bisect_left(bases, pages.base + pages.size)]
+
+    def overlapping(self, new: Memslot) -> Memslot | None:
+        """A present slot of another id that holds some of the same pages; None when `new` may go there."""
+        if new.slot >> ADDRESS_SPACE_SHIFT:
+            return None
+        return next((other for other in self.within(new.pages) if other.slot != new.slot), None)
+
+    def pieces(self, gpa: int, size: int) -> list[tuple[Memslot, int, int]] | None:
+        """(slot, first byte in RAM, length) for each part of `size` bytes at `gpa`; None when a byte is in the void."""
+        found: list[tuple[Memslot, int, int]] = []
+        while size:
+            slot = self.at(gpa)
+            if slot is None:
+                return None
+            length = min(size, slot.base + slot.size - gpa)
+            found.append((slot, slot.offset + gpa - slot.base, length))
+            gpa, size = gpa + length, size - length
+        return found
+
+    def _replace(self, old: Memslot | None, new: Memslot) -> None:
+        bases, slots = self._sorted[0].copy(), self._sorted[1].copy()
+        if old is not None:
+            index = bisect_left(bases, old.base)
+            del bases[index], slots[index]
+        if new.size:
+            index = bisect_left(bases, new.base)
+            bases.insert(index, new.base)
+            slots.insert(index, new)
+        self._sorted = bases, slots
