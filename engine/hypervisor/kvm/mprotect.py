@@ -18,7 +18,7 @@ _mprotect = ctypes.PyDLL(None)["mprotect"]
 _telling = ctypes.CDLL(None, use_errno=True)["mprotect"]
 _lock = Lock()
 """The kernel lets one thread of a process change mappings at a time anyway."""
-_room = (ctypes.c_uint64 * (2 * _AT_ONCE))()
+_room = bytearray(2 * 8 * _AT_ONCE)
 _addresses, _sizes = np.frombuffer(_room, np.uint64).reshape(2, _AT_ONCE)
 _pointers = [ctypes.c_void_p.from_buffer(_room, 8 * n) for n in range(_AT_ONCE)]
 _lengths = [ctypes.c_size_t.from_buffer(_room, 8 * (n + _AT_ONCE)) for n in range(_AT_ONCE)]
