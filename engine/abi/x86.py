@@ -27,6 +27,8 @@ DESCRIPTOR_CODE = 0x00AF_9B00_0000_FFFF
 DESCRIPTOR_DATA = 0x00CF_9300_0000_FFFF
 """Present, ring 0, data, writable, accessed, 4 GiB."""
 GDT_LIMIT = 3 * 8 - 1
+GATE_INTERRUPT = 0x8E
+"""Present, ring 0, 64-bit interrupt gate."""
 SEGMENT_LIMIT = 0xFFFF_FFFF
 
 RFLAGS_FIXED = 1 << 1

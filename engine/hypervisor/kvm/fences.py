@@ -2,17 +2,19 @@
 
 from msgspec.structs import replace
 
-from engine.hypervisor.kvm import answers
-from engine.hypervisor.kvm.pending import Denied, Io, Pending, Shape
+from engine.hypervisor.contract.vectors import require_exception
+from engine.hypervisor.kvm import answers, events, msr
+from engine.hypervisor.kvm.pending import Denied, Io, Msr, Pending, Shape
 from engine.hypervisor.kvm.rewind import before
 from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace, Verdict
 from engine.hypervisor.kvm.trial import Answers, Trial
 from engine.hypervisor.kvm.violation import Failure
+from engine.hypervisor.kvm.withdraw import withdraw
 from engine.model.address import PAGE_SHIFT
 from engine.model.exits import AnyExit
 from engine.model.registers import Registers
-from engine.model.resolution import Complete, Drop, Resolution, Retry
+from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Access, Rights
 
 
@@ -33,9 +35,9 @@ class Fences:
     def waiting(self) -> Pending | None:
         return self.pending or self.again
 
-    def tell_io(self, io: Io) -> AnyExit:
-        self.pending = io
-        return io.exit
+    def tell(self, operation: Io | Msr) -> AnyExit:
+        self.pending = operation
+        return operation.exit
 
     def meet(self, denied: Denied, since: int, masked: bool = True) -> AnyExit | None:
         """The exit for one access, made since change `since`; None when it could be finished unseen."""
@@ -64,8 +66,8 @@ class Fences:
     def present_again(self, again: Pending) -> AnyExit | None:
         """An exit answered with Retry, or one whose page went away before it could be completed."""
         self.again = None
-        if isinstance(again, Io):
-            return self.tell_io(again)
+        if isinstance(again, Io | Msr):
+            return self.tell(again)
         masked, self._lifted = not self._lifted, False
         return self.meet(again, self._space.changes.serial, masked)
 
@@ -74,15 +76,20 @@ class Fences:
         match pending:
             case None:
                 return
+            case _ if isinstance(resolution, Inject):
+                self._inject(pending, resolution)
             case Io():
                 answers.io(self._seat.active, pending, resolution)
+                self.again = pending if isinstance(resolution, Retry) else None
+            case Msr():
+                msr.answer(self._seat.active, pending, resolution)
                 self.again = pending if isinstance(resolution, Retry) else None
             case Denied(shape=Shape.WHOLE):
                 self._answer_whole(pending, resolution)
             case Denied():
                 self._answer_mmio(pending, resolution)
         self.pending = None
-        self._seat.stepper.answered = stepping and self.again is None
+        self._seat.stepper.answered = stepping and self._seat.stepping and self.again is None
 
     def close(self) -> None:
         if self._trial:
@@ -119,6 +126,13 @@ class Fences:
             self._seat.stepper.answered = self._seat.stepping
         else:
             self.again, self._lifted = denied, True
+
+    def _inject(self, pending: Pending, event: Inject) -> None:
+        require_exception(event, "resolve")
+        events.require_deliverable(event)
+        withdraw(self._space, self._seat, pending)
+        events.queue(self._seat.active, event)
+        self._rest, self._answers = [], Answers()
 
     def _answer_mmio(self, denied: Denied, resolution: Resolution) -> None:
         if isinstance(resolution, Retry):

@@ -27,7 +27,8 @@ class IoReader:
         word, at = words[_WORD], words[_OFFSET]
         size, outgoing = word >> 8 & 0xFF, word & 1
         total = size * (word >> 32)
-        key = (words[CR3], words[RIP], size if outgoing and self._out_past else 0)
+        # Less than none, for a repeated store may leave RIP where an OUT of its size does.
+        key = (words[CR3], words[RIP], -size if outgoing and self._out_past else 0)
         found = self._known.get(key) or self._learn(key, entry)
         exit = IoExit(
             vcpu=self._index,
@@ -44,5 +45,5 @@ class IoReader:
     def _learn(self, key: Key, entry: int) -> Origin:
         cr3, rip, size = key
         addresses = AddressSpace(self._space, cr3)
-        found = origin.of_out(addresses, entry, rip, size) if size else origin.at_rip(addresses, rip)
+        found = origin.of_out(addresses, entry, rip, -size) if size else origin.at_rip(addresses, rip)
         return self._known.put(key, found, addresses)

@@ -8,7 +8,8 @@ from engine.model.address import PAGE_SIZE
 REMEMBERED = 1024
 
 Key = tuple[int, int, int]
-"""cr3, RIP at the exit, bytes accessed (0: RIP is still at the instruction, as it is for a load or IN)."""
+"""cr3, RIP at the exit, bytes stored, or as a negative number sent out (0: RIP is still at the instruction, as it is
+for a load or IN)."""
 
 
 class KnownCode:

@@ -8,7 +8,7 @@ from engine.abi.kvm import Ioctl
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.hypervisor.contract.offer import Offer
-from engine.hypervisor.kvm import mappings
+from engine.hypervisor.kvm import mappings, msr
 from engine.hypervisor.kvm.masks import PAGES
 from engine.hypervisor.kvm.memory import SlotMemory
 from engine.hypervisor.kvm.probe import Behaviour
@@ -113,6 +113,10 @@ class KvmVm:
 
     def harvest_vmm_writes(self) -> tuple[DirtyPage, ...]:
         return self._tracking.vmm_writes()
+
+    def enable_msr_exits(self) -> None:
+        with self._space.lock:
+            msr.enable(self._space)
 
     def extension(self, kind: type[E]) -> E:
         return self._offer.get(kind)

@@ -6,7 +6,7 @@ import msgspec
 
 from engine.hypervisor.kvm.origin import Origin
 from engine.hypervisor.kvm.space import Verdict
-from engine.model.exits import AnyExit, IoExit, MmioExit, ProtectionExit, VoidExit
+from engine.model.exits import AnyExit, IoExit, MmioExit, MsrExit, ProtectionExit, VoidExit
 from engine.model.rights import Access
 
 
@@ -57,7 +57,15 @@ class Io(msgspec.Struct, frozen=True, gc=False):
     exit: IoExit
 
 
-Pending = Denied | Io
+class Msr(msgspec.Struct, frozen=True, gc=False):
+    """An RDMSR or WRMSR, RIP still at it."""
+
+    origin: Origin
+    incoming: bool
+    exit: MsrExit
+
+
+Pending = Denied | Io | Msr
 
 _EXITS: dict[Verdict, type[ProtectionExit] | type[VoidExit] | type[MmioExit]] = {
     Verdict.PROTECTION: ProtectionExit,

@@ -3,12 +3,13 @@
 import mmap
 import struct
 
-from engine.abi import kvm
+from engine.abi import kvm, kvm_vcpu
 from engine.model.registers import Registers
 
 _REGISTERS = struct.Struct("<18Q")
 _INTERNAL = struct.Struct("<II")
 _FAULT = struct.Struct("<3Q")
+_MSR = struct.Struct("<IIQ")
 RIP = kvm.RUN_SYNC_REGS // 8 + 16
 """Index of rip in `u64`: kvm_run.s.regs.regs.rip."""
 CR3 = (kvm.RUN_SYNC_REGS + kvm.REGS_SIZE + kvm.Sregs.cr3.offset) // 8
@@ -46,6 +47,15 @@ class RunPage:
     def put_mmio(self, data: bytes) -> None:
         """The bytes a load gets."""
         self.u8[kvm.RUN_MMIO_DATA : kvm.RUN_MMIO_DATA + len(data)] = data
+
+    def msr(self) -> tuple[int, int, int]:
+        """reason, index, data of KVM_EXIT_X86_RDMSR and KVM_EXIT_X86_WRMSR."""
+        reason, index, data = _MSR.unpack_from(self.u8, kvm_vcpu.RUN_MSR_REASON)
+        return reason, index, data
+
+    def put_msr(self, value: int) -> None:
+        """What an RDMSR gets."""
+        self.u64[kvm_vcpu.RUN_MSR_DATA // 8] = value
 
     def internal_facts(self) -> dict[str, int]:
         """suberror and the data words of KVM_EXIT_INTERNAL_ERROR."""

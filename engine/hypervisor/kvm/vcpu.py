@@ -5,7 +5,8 @@ import threading
 
 from engine.abi.kvm import ExitReason
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
-from engine.hypervisor.kvm import exits, origin, violation
+from engine.hypervisor.contract.vectors import require_exception
+from engine.hypervisor.kvm import events, exits, msr, origin, violation
 from engine.hypervisor.kvm.fences import Fences
 from engine.hypervisor.kvm.io_port import IoReader
 from engine.hypervisor.kvm.kick import interrupt
@@ -18,12 +19,13 @@ from engine.hypervisor.kvm.violation import Failure
 from engine.model.dirty import DirtyPage, RingHarvest
 from engine.model.exits import AnyExit
 from engine.model.registers import Registers
-from engine.model.resolution import Resolution
+from engine.model.resolution import Inject, Resolution
 from engine.model.rights import Access
 
 _IO, _MMIO, _DEBUG = int(ExitReason.IO), int(ExitReason.MMIO), int(ExitReason.DEBUG)
 _INTERNAL_ERROR, _MEMORY_FAULT = int(ExitReason.INTERNAL_ERROR), int(ExitReason.MEMORY_FAULT)
 _RING_FULL = int(ExitReason.DIRTY_RING_FULL)
+_MSR = (int(ExitReason.X86_RDMSR), int(ExitReason.X86_WRMSR))
 _EHWPOISON = 133
 MAX_RERUNS = 100
 """How often in a row an instruction is tried again because something changed while it failed."""
@@ -86,6 +88,13 @@ class KvmVcpu:
         self._seat.active.set_registers(registers)
         self._entry = registers.rip
 
+    def inject(self, event: Inject) -> None:
+        """As the contract says; also EBUSY while an access is to be made again, and Unsupported for #BP and #OF."""
+        require_exception(event, "inject")
+        events.require_deliverable(event)
+        self._require_settled("inject")
+        events.queue(self._seat.active, event)
+
     def enter_vtl(self, vtl: int) -> None:
         """EBUSY while an exit waits to be answered or an access to be made again."""
         highest = len(self._space.vtls) - 1
@@ -142,7 +151,7 @@ class KvmVcpu:
         page = self._seat.active.page
         reason = page.u32[2]
         if reason == _IO:
-            return self._fences.tell_io(self._io.read(page, self._entry, self._seat.vtl))
+            return self._fences.tell(self._io.read(page, self._entry, self._seat.vtl))
         if reason == _MMIO:
             # In a step there are no masks: what exits there is void or read-only.
             denied = violation.mmio(page, self._space, self._known, self._entry)
@@ -154,6 +163,8 @@ class KvmVcpu:
             return self._failed(Failure(page, raw, facts, (Access.WRITE,)))
         if reason == _RING_FULL:
             return self._ring_full()
+        if reason in _MSR:
+            return self._fences.tell(msr.read(self._seat, self.index))
         if self._seat.stepping:
             self._seat.end_step()
             if reason == _DEBUG:
@@ -183,9 +194,13 @@ class KvmVcpu:
     def _failed(self, failure: Failure) -> AnyExit | None:
         """Nothing of the instruction at RIP has happened."""
         seat = self._seat
+        vector = events.undelivered(seat.active)
+        if vector is not None:
+            # Not the instruction's doing: the IDT, the GDT or the stack cannot be reached. It is queued still.
+            failure.facts["delivers"] = vector
         if seat.stepping:
             seat.abandon_step()
-        else:
+        elif vector is None:
             found, exit = self._fences.meet_whole(failure, self._since)
             if found:
                 self._reruns = 0

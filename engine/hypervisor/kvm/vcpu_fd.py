@@ -6,6 +6,7 @@ import struct
 
 from engine.abi import kvm
 from engine.abi.kvm import GuestDebug, Ioctl, Sregs
+from engine.abi.kvm_vcpu import VcpuEvents
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.kvm.ioctl import call, runner
 from engine.hypervisor.kvm.long_mode import enter_long_mode
@@ -50,6 +51,23 @@ class VcpuFd:
     def set_sregs(self, sregs: Sregs) -> None:
         call(self.fd, Ioctl.KVM_SET_SREGS, sregs)
 
+    def events(self) -> VcpuEvents:
+        events = VcpuEvents()
+        call(self.fd, Ioctl.KVM_GET_VCPU_EVENTS, events)
+        return events
+
+    def set_events(self, events: VcpuEvents) -> None:
+        call(self.fd, Ioctl.KVM_SET_VCPU_EVENTS, events)
+
+    def fpu(self) -> bytearray:
+        """x87 and SSE registers, struct kvm_fpu."""
+        raw = bytearray(kvm.FPU_SIZE)
+        call(self.fd, Ioctl.KVM_GET_FPU, raw)
+        return raw
+
+    def set_fpu(self, raw: bytearray) -> None:
+        call(self.fd, Ioctl.KVM_SET_FPU, raw)
+
     def enter_long_mode(self, cr3: int) -> None:
         """64-bit mode with page tables at `cr3`; with no-execute pages unless KVM refuses EFER.NXE."""
         sregs = self.sregs()
@@ -81,9 +99,7 @@ class VcpuFd:
 
     def copy_state(self, source: "VcpuFd") -> None:
         """Take over `source`'s general, system and x87/SSE registers."""
-        fpu = bytearray(kvm.FPU_SIZE)
-        call(source.fd, Ioctl.KVM_GET_FPU, fpu)
-        call(self.fd, Ioctl.KVM_SET_FPU, fpu)
+        self.set_fpu(source.fpu())
         theirs, mine = source.sregs(), self.sregs()
         if bytes(theirs) != bytes(mine):
             self.set_sregs(theirs)

@@ -9,6 +9,7 @@ from engine.hypervisor.kvm.views import Ram, View
 from engine.hypervisor.kvm.vm_fd import VmFd
 from engine.model.address import PageRange
 from engine.model.memslot import Memslot
+from engine.model.rights import Rights
 
 
 class Vtl:
@@ -36,6 +37,10 @@ class Vtl:
     def protect(self, slot: Memslot, pages: PageRange) -> None:
         """Bring the mapping of `pages` of `slot` in line with the masks."""
         self._views[slot.slot].protect(pages.first - slot.pages.first, self.masks.copy(pages))
+
+    def shut(self, slot: Memslot, pages: PageRange) -> None:
+        """Whatever the masks say, no store to `pages` of `slot` goes through until protect() is called."""
+        self._views[slot.slot].protect(pages.first - slot.pages.first, bytes([Rights.RX]) * pages.count)
 
     def rearm(self, slot: Memslot) -> None:
         """Write-protect the logged slot anew: dropping the flag and setting it again does that."""

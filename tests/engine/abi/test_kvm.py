@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.abi import kvm
+from engine.abi import kvm, kvm_vcpu
 
 HEADER = Path("/usr/include/linux/kvm.h")
 pytestmark = pytest.mark.skipif(
@@ -23,6 +23,24 @@ STRUCTS: dict[str, type[ctypes.Structure]] = {
     "kvm_segment": kvm.Segment,
     "kvm_dtable": kvm.Dtable,
     "kvm_sregs": kvm.Sregs,
+    "kvm_cpuid_entry2": kvm_vcpu.CpuidEntry,
+    "kvm_stats_header": kvm_vcpu.StatsHeader,
+    "kvm_stats_desc": kvm_vcpu.StatsDesc,
+}
+EVENTS = {
+    "exception.injected": kvm_vcpu.VcpuEvents.exception_injected,
+    "exception.nr": kvm_vcpu.VcpuEvents.exception_nr,
+    "exception.has_error_code": kvm_vcpu.VcpuEvents.exception_has_error_code,
+    "exception.pending": kvm_vcpu.VcpuEvents.exception_pending,
+    "exception.error_code": kvm_vcpu.VcpuEvents.exception_error_code,
+    "interrupt": kvm_vcpu.VcpuEvents.interrupt,
+    "nmi": kvm_vcpu.VcpuEvents.nmi,
+    "sipi_vector": kvm_vcpu.VcpuEvents.sipi_vector,
+    "flags": kvm_vcpu.VcpuEvents.flags,
+    "smi": kvm_vcpu.VcpuEvents.smi,
+    "triple_fault": kvm_vcpu.VcpuEvents.triple_fault,
+    "exception_has_payload": kvm_vcpu.VcpuEvents.exception_has_payload,
+    "exception_payload": kvm_vcpu.VcpuEvents.exception_payload,
 }
 RUN_FIELDS = {
     "immediate_exit": kvm.RUN_IMMEDIATE_EXIT,
@@ -40,6 +58,10 @@ RUN_FIELDS = {
     "internal.ndata": kvm.RUN_INTERNAL_NDATA,
     "internal.data": kvm.RUN_INTERNAL_DATA,
     "fail_entry.hardware_entry_failure_reason": kvm.RUN_FAIL_ENTRY_REASON,
+    "msr.error": kvm_vcpu.RUN_MSR_ERROR,
+    "msr.reason": kvm_vcpu.RUN_MSR_REASON,
+    "msr.index": kvm_vcpu.RUN_MSR_INDEX,
+    "msr.data": kvm_vcpu.RUN_MSR_DATA,
     "kvm_valid_regs": kvm.RUN_VALID_REGS,
     "s.regs.regs": kvm.RUN_SYNC_REGS,
     "s.regs.regs.rip": kvm.RUN_SYNC_REGS + 128,
@@ -66,6 +88,10 @@ CONSTANTS = {
     "sizeof(struct kvm_guest_debug)": ctypes.sizeof(kvm.GuestDebug),
     "sizeof(struct kvm_cpuid_entry2)": kvm.CPUID_ENTRY_SIZE,
     "offsetof(struct kvm_cpuid2, entries)": kvm.CPUID_HEADER_SIZE,
+    "KVM_CPUID_FLAG_SIGNIFCANT_INDEX": kvm_vcpu.CPUID_FLAG_SIGNIFCANT_INDEX,
+    "sizeof(struct kvm_vcpu_events)": ctypes.sizeof(kvm_vcpu.VcpuEvents),
+    "KVM_MSR_EXIT_REASON_INVAL": kvm_vcpu.MSR_EXIT_REASON_INVAL,
+    "KVM_MSR_EXIT_REASON_UNKNOWN": kvm_vcpu.MSR_EXIT_REASON_UNKNOWN,
 }
 
 
@@ -98,6 +124,7 @@ def _expressions() -> dict[str, int]:
     found |= {f"KVM_CAP_{cap.name}": int(cap) for cap in kvm.Cap}
     found |= {f"KVM_EXIT_{reason.name}": int(reason) for reason in kvm.ExitReason}
     found |= {f"offsetof(struct kvm_run, {field})": offset for field, offset in RUN_FIELDS.items()}
+    found |= {f"offsetof(struct kvm_vcpu_events, {field})": ours.offset for field, ours in EVENTS.items()}
     for name, struct in STRUCTS.items():
         found[f"sizeof(struct {name})"] = ctypes.sizeof(struct)
         for field, *_ in struct._fields_:

@@ -1,0 +1,76 @@
+"""More of <linux/kvm.h>: a vCPU's events and CPUID table, its exits for MSRs, and what KVM_GET_STATS_FD gives."""
+
+import ctypes
+
+
+class VcpuEvents(ctypes.LittleEndianStructure):
+    """struct kvm_vcpu_events (api.rst 4.31); the fields of its inner structs have their struct's name before them."""
+
+    _fields_ = (
+        ("exception_injected", ctypes.c_uint8),
+        ("exception_nr", ctypes.c_uint8),
+        ("exception_has_error_code", ctypes.c_uint8),
+        ("exception_pending", ctypes.c_uint8),
+        ("exception_error_code", ctypes.c_uint32),
+        ("interrupt", ctypes.c_uint8 * 4),
+        ("nmi", ctypes.c_uint8 * 4),
+        ("sipi_vector", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("smi", ctypes.c_uint8 * 4),
+        ("triple_fault", ctypes.c_uint8),
+        ("padding", ctypes.c_uint8 * 26),
+        ("exception_has_payload", ctypes.c_uint8),
+        ("exception_payload", ctypes.c_uint64),
+    )
+
+
+class CpuidEntry(ctypes.LittleEndianStructure):
+    """struct kvm_cpuid_entry2 (api.rst 4.46)."""
+
+    _fields_ = (
+        ("function", ctypes.c_uint32),
+        ("index", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("eax", ctypes.c_uint32),
+        ("ebx", ctypes.c_uint32),
+        ("ecx", ctypes.c_uint32),
+        ("edx", ctypes.c_uint32),
+        ("padding", ctypes.c_uint32 * 3),
+    )
+
+
+CPUID_FLAG_SIGNIFCANT_INDEX = 1
+"""Spelled as in the header."""
+
+# struct kvm_run, byte offsets of KVM_EXIT_X86_RDMSR and KVM_EXIT_X86_WRMSR.
+RUN_MSR_ERROR = 32
+RUN_MSR_REASON = 40
+RUN_MSR_INDEX = 44
+RUN_MSR_DATA = 48
+MSR_EXIT_REASON_INVAL = 1
+MSR_EXIT_REASON_UNKNOWN = 2
+
+
+class StatsHeader(ctypes.LittleEndianStructure):
+    """struct kvm_stats_header (api.rst 4.133)."""
+
+    _fields_ = (
+        ("flags", ctypes.c_uint32),
+        ("name_size", ctypes.c_uint32),
+        ("num_desc", ctypes.c_uint32),
+        ("id_offset", ctypes.c_uint32),
+        ("desc_offset", ctypes.c_uint32),
+        ("data_offset", ctypes.c_uint32),
+    )
+
+
+class StatsDesc(ctypes.LittleEndianStructure):
+    """struct kvm_stats_desc (api.rst 4.133); its name follows, name_size bytes."""
+
+    _fields_ = (
+        ("flags", ctypes.c_uint32),
+        ("exponent", ctypes.c_int16),
+        ("size", ctypes.c_uint16),
+        ("offset", ctypes.c_uint32),
+        ("bucket_size", ctypes.c_uint32),
+    )
