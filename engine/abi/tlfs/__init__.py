@@ -1,0 +1,1 @@
+"""Hyper-V Top-Level Functional Specification: numbers and layouts, split by its chapters."""
