@@ -44,6 +44,11 @@ class PageRange(msgspec.Struct, frozen=True, gc=False, order=True):
         """gfn past the last page."""
         return self.first + self.count
 
+    @property
+    def span(self) -> "PageRange":
+        """Itself; a PageSet's span may be wider than the set."""
+        return self
+
     def __contains__(self, gfn: object) -> bool:
         return isinstance(gfn, int) and self.first <= gfn < self.stop
 

@@ -51,6 +51,12 @@ class PageSet:
     def bits(self) -> int:
         return self._bits
 
+    @property
+    def span(self) -> PageRange:
+        """From the first page to the last; empty when there is none."""
+        first = (self._bits & -self._bits).bit_length() - 1
+        return PageRange(first, self._bits.bit_length() - first) if self._bits else PageRange(0, 0)
+
     def bitmap(self, pages: int) -> bytes:
         """Little-endian bitmap of gfns 0 to `pages`, rounded up to whole 64-bit words."""
         kept = self._bits & ((1 << pages) - 1)

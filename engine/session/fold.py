@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 
+from engine.hypervisor.rights_table import RightsTable
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.bitmap import unpack_bitmap
 from engine.model.commands import Churn, SetPolicy, SetSpeed
@@ -18,8 +19,6 @@ from engine.model.events import (
 from engine.model.exits import ProtectionExit, exit_kind
 from engine.model.memslot import Memslot
 from engine.model.page_set import PageSet
-from engine.model.rights import Rights
-from engine.model.rights_map import RightsMap
 from engine.model.scenario import OnProtection, Scenario
 
 RECENT_EXITS = 48
@@ -45,7 +44,7 @@ class View:
         self.churned = 0
         self.vcpus = [VcpuView(spec.vtl) for spec in scenario.vcpus]
         self.slots: dict[int, Memslot] = {}
-        self.masks = RightsMap(pages)
+        self.masks = RightsTable(pages)
         self.exits: Counter[str] = Counter()
         self.dirty_pages = 0
         self.last_seq = 0
@@ -102,7 +101,7 @@ class View:
 
     def _mask(self, event: MaskChanged) -> None:
         if event.vtl == 0:
-            self.masks.set(PageRange(event.first, event.pages), Rights(event.rights))
+            self.masks.set(PageRange(event.first, event.pages), event.rights)
             self.masks_changed = True
 
     def _slot(self, event: SlotChanged) -> None:

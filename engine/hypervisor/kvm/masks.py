@@ -1,53 +1,41 @@
-"""What each VTL may do to each guest page: one byte a page, RWX where nothing was set."""
+"""What each VTL may do to each guest page, and how many mappings that takes of a process."""
 
-import re
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import numpy as np
 
+from engine.hypervisor.rights_table import RightsTable
 from engine.model.address import PageRange
-from engine.model.layout import MAX_RAM
-from engine.model.rights import Rights
-
-PAGES = MAX_RAM >> 12
-"""Pages a mask can be put on: those a guest can address."""
-_RUN = re.compile(rb"([^\x0f])\1*", re.DOTALL)
+from engine.model.page_set import PageSet
 
 
-class MaskTable:
+class MaskTable(RightsTable):
     """Rights of one VTL by gfn."""
 
     def __init__(self) -> None:
-        self._rights = bytearray(b"\x0f") * PAGES
+        super().__init__()
         self.touched = False
         """Whether any mask was ever set: until then nobody need look."""
         self.edges = 0
         """Pages whose rights differ from those of the page before."""
 
-    def get(self, gfn: int) -> Rights:
-        return Rights(self._rights[gfn]) if 0 <= gfn < PAGES else Rights.RWX
-
-    def put(self, pages: PageRange, rights: Rights) -> None:
-        self.paste(pages.first, bytes([rights]) * pages.count)
+    def set(self, pages: PageRange | PageSet, rights: int) -> None:
+        with self._counted(pages.span):
+            super().set(pages, rights)
         self.touched = True
 
-    def copy(self, pages: PageRange) -> bytes:
-        """The rights of `pages`, a byte each; pages beyond the table are RWX."""
-        found = bytes(self._rights[pages.first : pages.stop])
-        return found + b"\x0f" * (pages.count - len(found))
-
     def paste(self, first: int, rights: bytes) -> None:
-        around = slice(max(first - 1, 0), first + len(rights) + 1)
-        before = _edges(self._rights[around])
-        self._rights[first : first + len(rights)] = rights
-        self.edges += _edges(self._rights[around]) - before
+        with self._counted(PageRange(first, len(rights))):
+            super().paste(first, rights)
 
-    def restricted(self, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
-        """Maximal runs that are not RWX, ascending; cut to `within` when given."""
-        first, stop = (within.first, within.stop) if within else (0, PAGES)
-        found = _RUN.finditer(self._rights, first, stop)
-        return [(PageRange(m.start(), m.end() - m.start()), Rights(self._rights[m.start()])) for m in found]
+    @contextmanager
+    def _counted(self, pages: PageRange) -> Generator[None]:
+        around = slice(max(pages.first - 1, 0), pages.stop + 1)
+        before = self._edges(around)
+        yield
+        self.edges += self._edges(around) - before
 
-
-def _edges(rights: bytearray) -> int:
-    found = np.frombuffer(rights, np.uint8)
-    return int(np.count_nonzero(found[1:] != found[:-1]))
+    def _edges(self, around: slice) -> int:
+        found = np.frombuffer(self._rights[around], np.uint8)
+        return int(np.count_nonzero(found[1:] != found[:-1]))

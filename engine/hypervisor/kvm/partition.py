@@ -9,7 +9,6 @@ from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.kvm import mappings, msr
-from engine.hypervisor.kvm.masks import PAGES
 from engine.hypervisor.kvm.memory import SlotMemory
 from engine.hypervisor.kvm.probe import Behaviour
 from engine.hypervisor.kvm.refusal import refused
@@ -17,10 +16,12 @@ from engine.hypervisor.kvm.space import GuestSpace
 from engine.hypervisor.kvm.tracking import DirtyTracking
 from engine.hypervisor.kvm.vcpu import KvmVcpu
 from engine.hypervisor.kvm.vtl import Vtl
+from engine.hypervisor.rights_table import PAGES
 from engine.model.address import PAGE_SIZE, PageRange
 from engine.model.dirty import DirtyPage, DirtyWay
 from engine.model.layout import MAX_RAM
 from engine.model.memslot import Memslot
+from engine.model.page_set import PageSet
 from engine.model.rights import Rights, is_valid_mask, rights_text
 
 E = TypeVar("E")
@@ -73,24 +74,25 @@ class KvmVm:
             self._space.dirty.slot_changed(old, slot if slot.size else None)
             self._record(old, slot)
 
-    def set_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
-        self._check_mask(vtl, pages, rights)
+    def set_mask(self, vtl: int, pages: PageRange | PageSet, rights: Rights) -> None:
+        """An mprotect a run of pages; when one is refused, those before it are undone."""
+        self._check_mask(vtl, pages.span, rights)
         with self._space.lock:
-            space = self._space.vtls[vtl]
-            before = space.masks.copy(pages)
-            space.masks.put(pages, rights)
+            space, span = self._space.vtls[vtl], pages.span
+            before = space.masks.copy(span)
+            space.masks.set(pages, rights)
             try:
-                mappings.require(self._mappings(), "set_mask", "pages", str(pages))
+                mappings.require(self._mappings(), "set_mask", "pages", str(span))
                 self._protect(space, pages)
             except HypervisorError:
-                space.masks.paste(pages.first, before)
-                self._protect(space, pages)
+                space.masks.paste(span.first, before)
+                self._protect(space, span)
                 raise
-            self._space.changes.mask_changed(vtl, pages.first, before)
+            self._space.changes.mask_changed(vtl, span.first, before)
 
     def mask(self, vtl: int, gfn: int) -> Rights:
         with self._space.lock:
-            return self._vtl(vtl, "mask").masks.get(gfn)
+            return Rights(self._vtl(vtl, "mask").masks.get(gfn))
 
     def masks(self, vtl: int, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
         with self._space.lock:
@@ -165,11 +167,9 @@ class KvmVm:
         if new.size and (moved or not old):
             self._space.changes.slot_present(new)
 
-    def _protect(self, space: Vtl, pages: PageRange) -> None:
-        for slot in self._space.slots.by_id.values():
-            inside = slot.pages.intersection(pages)
-            if inside.count:
-                space.protect(slot, inside)
+    def _protect(self, space: Vtl, pages: PageRange | PageSet) -> None:
+        for slot in self._space.slots.within(pages.span):
+            space.protect(slot, pages)
 
     def _mappings(self) -> int:
         """How many there are at most: neighbours that are equal are one."""

@@ -50,7 +50,7 @@ class GuestSpace:
             slot = self.slots.at(gpa)
             if slot is None:
                 return Verdict.VOID
-            if masked and not self.vtls[vtl].masks.get(gfn) & access.needs:
+            if masked and not self.vtls[vtl].masks.get(gfn) & int(access.needs):
                 return Verdict.PROTECTION
             if access is Access.WRITE and slot.readonly:
                 return Verdict.READONLY

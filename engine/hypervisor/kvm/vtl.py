@@ -1,14 +1,17 @@
 """One VTL of a guest: a KVM VM and, for each memslot, this VTL's own mapping of it with this VTL's mask."""
 
+import numpy as np
 from msgspec.structs import replace
 
 from engine.abi.kvm import MEM_LOG_DIRTY_PAGES, UserspaceMemoryRegion
 from engine.hypervisor.kvm.ioctl import NOTHING
 from engine.hypervisor.kvm.masks import MaskTable
-from engine.hypervisor.kvm.views import Ram, View
+from engine.hypervisor.kvm.page_runs import page_runs
+from engine.hypervisor.kvm.views import PROTECTION, Ram, View
 from engine.hypervisor.kvm.vm_fd import VmFd
 from engine.model.address import PageRange
 from engine.model.memslot import Memslot
+from engine.model.page_set import PageSet
 from engine.model.rights import Rights
 
 
@@ -34,9 +37,16 @@ class Vtl:
         else:
             self._alter(old, new)
 
-    def protect(self, slot: Memslot, pages: PageRange) -> None:
-        """Bring the mapping of `pages` of `slot` in line with the masks."""
-        self._views[slot.slot].protect(pages.first - slot.pages.first, self.masks.copy(pages))
+    def protect(self, slot: Memslot, pages: PageRange | PageSet) -> None:
+        """Bring the mapping of those of `pages` that are in `slot` in line with the masks."""
+        view, first = self._views[slot.slot], slot.pages.first
+        if isinstance(pages, PageRange):
+            inside = slot.pages.intersection(pages)
+            view.protect(inside.first - first, self.masks.copy(inside))
+            return
+        starts, counts = page_runs(pages & PageSet.of_range(slot.pages))
+        protections = bytes(PROTECTION[Rights(self.masks.get(start))] for start in starts.tolist())
+        view.protect_runs(starts - np.uint64(first), counts, protections)
 
     def shut(self, slot: Memslot, pages: PageRange) -> None:
         """Whatever the masks say, no store to `pages` of `slot` goes through until protect() is called."""

@@ -17,7 +17,7 @@ from engine.model.exits import (
     ShutdownExit,
     VoidExit,
 )
-from engine.model.rights import Access, Rights, rights_text
+from engine.model.rights import Access
 
 EMULATION = 1
 """KVM_INTERNAL_ERROR_EMULATION, what KVM answers to a fetch it cannot do."""
@@ -50,8 +50,8 @@ def verdict(space: Space, vtl: int, gpa: int, access: Access) -> Verdict:
 
 def memory_exit(space: Space, piece: Piece, found: Verdict, where: dict[str, Any]) -> AnyExit:
     """`where`: vcpu, vtl, rip, code of the instruction. `found` is not ALLOWED."""
-    mask = rights_text(Rights(space.mask(where["vtl"], piece.gpa >> PAGE_SHIFT)))
-    reason = {Verdict.PROTECTION: f"mask {mask}", Verdict.VOID: "no slot", Verdict.MMIO: "READONLY slot"}[found]
+    denial = space.protections.denial(where["vtl"], piece.gpa >> PAGE_SHIFT, piece.access)
+    reason = {Verdict.PROTECTION: denial, Verdict.VOID: "no slot", Verdict.MMIO: "READONLY slot"}[found]
     raw = f"TLB fill refused {piece.access} at {piece.gpa:#x}: {reason}"
     facts = {"gpa": piece.gpa, "access": piece.access, "size": piece.size, "data": piece.data}
     return _KINDS[found](raw=raw, **facts, **where)

@@ -19,6 +19,7 @@ from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.dirty import DirtyPage, DirtyWay
 from engine.model.layout import MAX_RAM, MAX_VCPUS
 from engine.model.memslot import Memslot
+from engine.model.page_set import PageSet
 from engine.model.rights import Rights, is_valid_mask
 
 E = TypeVar("E")
@@ -86,7 +87,7 @@ class SimVm:
     def set_memory_region(self, slot: Memslot) -> None:
         self._space.set_memory_region(slot)
 
-    def set_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
+    def set_mask(self, vtl: int, pages: PageRange | PageSet, rights: Rights) -> None:
         self._space.set_mask(vtl, pages, rights)
 
     def mask(self, vtl: int, gfn: int) -> Rights:

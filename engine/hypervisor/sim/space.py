@@ -3,19 +3,18 @@
 import errno
 
 from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.rights_table import PAGES
 from engine.hypervisor.sim.dirty import DirtyLogs
-from engine.hypervisor.sim.masks import RWX, RightsByPage
+from engine.hypervisor.sim.protections import NEEDS, Protections
 from engine.hypervisor.sim.regions import MAX_SLOTS, check_region
 from engine.hypervisor.slot_table import SlotTable
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE, PageRange
 from engine.model.memslot import Memslot, SlotFlags
+from engine.model.page_set import PageSet
 from engine.model.rights import Access, Rights, is_valid_mask
 
-MASK_LIMIT = 1 << 24
-"""gfn past the last page a mask can be set on: 64 GiB."""
 READONLY = int(SlotFlags.READONLY)
 """As an int: the flag's own class takes half a microsecond to test, on every TLB miss."""
-_NEEDS = {access: int(access.needs) for access in Access}
 
 
 class Space:
@@ -29,7 +28,9 @@ class Space:
         self.ring_size = 0
         """Bytes of each vCPU's dirty ring in each VTL; 0: bitmaps are on."""
         self.dirty = DirtyLogs()
-        self._rights = [RightsByPage() for _ in range(vtls)]
+        self.protections = Protections(vtls)
+        self.allowed = self.protections.allowed
+        """The method itself: it is asked at every TLB miss."""
 
     def set_memory_region(self, slot: Memslot) -> None:
         """As KVM_SET_USER_MEMORY_REGION; HypervisorError EINVAL or EEXIST, and nothing changes then."""
@@ -39,28 +40,28 @@ class Space:
         self.generation += 1
         self.layout += 1
 
-    def set_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
+    def set_mask(self, vtl: int, pages: PageRange | PageSet, rights: Rights) -> None:
         """Rights of `vtl`; they stay with the gfn. EINVAL as the contract says."""
-        valid = is_valid_mask(rights) and 0 <= int(rights) <= RWX
         _require(0 <= vtl < self.vtls - 1, "set_mask", "vtl", vtl, "no higher VTL may set this VTL's rights")
+        valid = 0 <= int(rights) <= int(Rights.RWX) and is_valid_mask(rights)
         _require(valid, "set_mask", "rights", int(rights), "not a mask TLFS allows")
-        _require(pages.first >= 0 and pages.count >= 0, "set_mask", "pages", pages.first, "not a page range")
-        _require(pages.stop <= MASK_LIMIT, "set_mask", "pages", pages.stop, "masks end at 64 GiB")
-        self._rights[vtl].set(pages, int(rights))
+        require_pages("set_mask", pages)
+        self.protections.set_mask(vtl, pages, int(rights))
+        self.generation += 1
+
+    def set_wide(self, name: str, pages: PageRange | PageSet, rights: int) -> None:
+        """What is left to every VTL of the vm: `permissions` or `attributes`. The pages must be in order."""
+        self.protections.set_wide(name, pages, rights)
         self.generation += 1
 
     def mask(self, vtl: int, gfn: int) -> int:
         """Rights bits; RWX where none was set."""
         _require(0 <= vtl < self.vtls, "mask", "vtl", vtl, "no such VTL")
-        return self._rights[vtl].get(gfn)
-
-    def allowed(self, vtl: int, gfn: int) -> int:
-        """What a vCPU in `vtl` may do to the page as far as masks go, as Rights bits."""
-        return self._rights[vtl].get(gfn)
+        return self.protections.masks[vtl].get(gfn)
 
     def masks(self, vtl: int, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
         _require(0 <= vtl < self.vtls, "masks", "vtl", vtl, "no such VTL")
-        return list(self._rights[vtl].runs(within))
+        return self.protections.masks[vtl].restricted(within)
 
     def slot_at(self, gfn: int) -> Memslot | None:
         """The slot that holds the page; None in the void."""
@@ -72,8 +73,8 @@ class Space:
         return None if slot is None else slot.offset + gpa - slot.base
 
     def permits(self, vtl: int, gfn: int, access: Access) -> bool:
-        """Whether the mask leaves the right; says nothing of slots."""
-        return bool(self._rights[vtl].get(gfn) & _NEEDS[access])
+        """Whether the right is left; says nothing of slots."""
+        return bool(self.allowed(vtl, gfn) & NEEDS[access])
 
     def spans(self, gpa: int, size: int) -> list[tuple[int, int]]:
         """(offset, bytes) by page of `size` bytes at `gpa`; EFAULT when any byte is in the void."""
@@ -130,6 +131,13 @@ class Space:
         _require(0 <= slot < MAX_SLOTS, call, "slot", slot, f"ids go from 0 to {MAX_SLOTS - 1}")
         if not self.dirty.logged(slot):
             raise HypervisorError(errno.ENOENT, call, "slot", slot, "no such slot, or it is not logged")
+
+
+def require_pages(call: str, pages: PageRange | PageSet) -> None:
+    """EINVAL for pages that no rights can be set of."""
+    span = pages.span
+    _require(span.first >= 0 and span.count >= 0, call, "pages", span.first, "not a page range")
+    _require(span.stop <= PAGES, call, "pages", span.stop, f"within the first {PAGES:#x} pages of guest memory")
 
 
 def _require(held: bool, call: str, argument: str, value: int, rule: str) -> None:

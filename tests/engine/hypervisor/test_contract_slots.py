@@ -8,8 +8,9 @@ import pytest
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.model.address import PAGE_SIZE, PageRange
 from engine.model.exits import HltExit, Interrupted, IoExit, ProtectionExit, ShutdownExit, VoidExit
-from engine.model.layout import PML4
+from engine.model.layout import MAX_RAM, PML4
 from engine.model.memslot import Memslot, SlotFlags
+from engine.model.page_set import PageSet
 from engine.model.registers import Registers
 from engine.model.resolution import Complete
 from engine.model.rights import Rights
@@ -68,6 +69,12 @@ def test_errnos_of_set_mask_and_vtls(guest: Guest) -> None:
         with pytest.raises(HypervisorError) as raised:
             guest.vm.set_mask(vtl, page, rights)
         assert raised.value.errno == errno.EINVAL
+    last = MAX_RAM >> 12
+    for pages in (PageRange(last - 1, 2), PageRange(-1, 1), PageSet([0, last])):
+        with pytest.raises(HypervisorError) as raised:
+            guest.vm.set_mask(0, pages, Rights.RX)
+        assert raised.value.errno == errno.EINVAL
+    assert guest.vm.masks(0) == []
     with pytest.raises(HypervisorError) as raised:
         guest.vcpu.enter_vtl(2)
     assert raised.value.errno == errno.EINVAL
@@ -96,6 +103,28 @@ def test_masks_are_maximal_runs(guest: Guest) -> None:
         (PageRange(first + 8, 1), Rights.RX),
     ]
     assert guest.vm.masks(0, PageRange(first + 2, 6)) == []
+
+
+def test_a_mask_on_scattered_pages_is_set_at_once(guest: Guest) -> None:
+    first = PAGE >> 12
+    pages = PageSet([first, first + 1, first + 4, VOID >> 12])
+    guest.vm.set_mask(0, pages, Rights.RX)
+    assert PageSet(gfn for run, _ in guest.vm.masks(0) for gfn in run) == pages
+    guest.load("mov [rbx], rax\nmov [rbx+0x2000], rax\nmov [rbx+0x4000], rax\nhlt", rbx=PAGE)
+    assert [facts(exit)[:3] for exit in guest.drive()] == [
+        ("ProtectionExit", "write", PAGE),
+        ("ProtectionExit", "write", PAGE + 0x4000),
+    ]
+    guest.vm.set_mask(0, PageSet([first, first + 4]), Rights.RWX)
+    assert [run for run, _ in guest.vm.masks(0)] == [PageRange(first + 1, 1), PageRange(VOID >> 12, 1)]
+    guest.load("mov [rbx], rax\nhlt", rbx=PAGE)
+    assert guest.drive() == []
+
+
+def test_a_mask_on_no_page_changes_nothing(guest: Guest) -> None:
+    guest.vm.set_mask(0, PageSet(), Rights.RX)
+    guest.vm.set_mask(0, PageRange(7, 0), Rights.RX)
+    assert guest.vm.masks(0) == []
 
 
 def test_the_log_has_what_was_written_since_it_was_read(guest: Guest) -> None:

@@ -3,7 +3,6 @@
 import ast
 import time
 import tracemalloc
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 import engine.hypervisor.sim as package
 from engine.hypervisor.contract.errors import HypervisorError
-from engine.hypervisor.sim.masks import RightsByPage
 from engine.hypervisor.sim.space import Space
 from engine.model.address import PAGE_SIZE, PageRange
 from engine.model.memslot import Memslot
@@ -20,8 +18,6 @@ from engine.model.page_set import PageSet
 from engine.model.rights import Access, Rights
 
 GIB = 1 << 30
-VALID = [Rights.NONE, Rights.R, Rights.RW, Rights.RX, Rights.RWX]
-Masks = list[tuple[int, int, Rights]]
 
 
 def test_only_the_core_knows_the_emulator() -> None:
@@ -40,26 +36,11 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-@given(st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 5000), st.sampled_from(VALID)), max_size=12))
-def test_masks_are_as_if_kept_page_by_page(settings: Masks) -> None:
-    rights, model = RightsByPage(), dict[int, Rights]()
-    for first, count, value in settings:
-        rights.set(PageRange(first, count), int(value))
-        model.update(dict.fromkeys(range(first, first + count), value))
-    runs = list(rights.runs())
-    told = {gfn: value for pages, value in runs for gfn in pages}
-    assert told == {gfn: value for gfn, value in model.items() if value != Rights.RWX}
-    for (one, a), (two, b) in pairwise(runs):
-        assert one.stop < two.first or (one.stop == two.first and a != b)
-    assert all(rights.get(gfn) == value for gfn, value in model.items())
-
-
 def test_a_hundred_thousand_scattered_masks_and_a_million_page_log_are_quick() -> None:
     space = Space(4 * GIB, 2)
     space.set_memory_region(Memslot(0, 0, 4 * GIB, 0, 1))
     start = time.perf_counter()
-    for gfn in range(0, 1_000_000, 10):
-        space.set_mask(0, PageRange(gfn, 1), Rights.R)
+    space.set_mask(0, PageSet(range(0, 1_000_000, 10)), Rights.R)
     runs = space.masks(0)
     space.mark_dirty(999_999)
     bitmap = space.get_dirty_log(0)
