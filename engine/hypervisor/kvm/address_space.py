@@ -23,13 +23,17 @@ class AddressSpace:
 
     def pieces(self, gva: int, size: int) -> list[tuple[int, int]]:
         """(gpa, length) of each part of `size` bytes at `gva`: at most 8 bytes, within one page; unmapped left out."""
-        found: list[tuple[int, int]] = []
+        return [(gpa, length) for _, gpa, length in self.parts(gva, size)]
+
+    def parts(self, gva: int, size: int) -> list[tuple[int, int, int]]:
+        """The same with the gva of each first."""
+        found: list[tuple[int, int, int]] = []
         at, end = gva, gva + size
         while at < end:
             length = min(8, end - at, PAGE_SIZE - at % PAGE_SIZE)
             gpa = self.gpa(at)
             if gpa is not None:
-                found.append((gpa, length))
+                found.append((at, gpa, length))
             at += length
         return found
 

@@ -4,7 +4,6 @@ from msgspec.structs import replace
 
 from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.kvm.address_space import AddressSpace
-from engine.hypervisor.kvm.origin import decode as decode_raw
 from engine.hypervisor.kvm.pending import Denied, Io, Shape
 from engine.hypervisor.kvm.rewind import before, rewind
 from engine.hypervisor.kvm.space import GuestSpace
@@ -12,7 +11,7 @@ from engine.hypervisor.kvm.undo import undo
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.model.resolution import Complete, Resolution
 from engine.model.rights import Access
-from engine.x86.decode import decode
+from engine.x86.decode import decode, decode_raw
 
 ONES = b"\xff"
 

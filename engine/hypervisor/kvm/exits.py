@@ -33,7 +33,7 @@ def plain(page: RunPage, vcpu: int, vtl: int) -> AnyExit:
 
 
 def internal_error(origin: Origin, raw: str, facts: dict[str, int], vcpu: int, vtl: int) -> InternalError:
-    return InternalError(vcpu=vcpu, vtl=vtl, rip=origin.rip, code=origin.code, raw=raw, facts=facts)
+    return InternalError(vcpu=vcpu, vtl=vtl, rip=origin.rip, code=origin.code, text=origin.text, raw=raw, facts=facts)
 
 
 _PLAIN = {int(ExitReason.HLT): halted, int(ExitReason.SHUTDOWN): shut_down}

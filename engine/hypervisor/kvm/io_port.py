@@ -35,6 +35,7 @@ class IoReader:
             vtl=vtl,
             rip=found.rip,
             code=found.code,
+            text=found.text,
             raw=_RAW[outgoing],
             port=word >> 16 & 0xFFFF,
             size=size,

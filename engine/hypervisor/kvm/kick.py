@@ -8,8 +8,8 @@ import threading
 from engine.hypervisor.contract.errors import Unsupported
 
 KICK_SIGNAL = signal.SIGUSR1
-# Through ctypes, for that lets go of the interpreter's lock: the thread that comes out of the guest needs it, and waiting
-# for it costs as much as coming out does (measured).
+# Through ctypes, for that lets go of the interpreter's lock: the thread that comes out of the guest needs it, and to
+# wait for it costs as much as coming out does (measured).
 _tgkill = ctypes.CDLL(None)["tgkill"]
 _NUMBER = int(KICK_SIGNAL)
 

@@ -4,26 +4,43 @@ KVM's emulator reports stores and OUTs with RIP behind the instruction. Its star
 the vCPU began, or else backwards: the instruction of 1 to 15 bytes ending at RIP that fits what was done.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import iced_x86 as iced
 import msgspec
 
 from engine.hypervisor.kvm.address_space import AddressSpace
 from engine.hypervisor.kvm.undo import undo
+from engine.model.address import PAGE_SIZE
 from engine.model.registers import Registers
 from engine.model.rights import Access
-from engine.x86.decode import MAX_LENGTH, memory_operands
+from engine.x86.decode import MAX_LENGTH, decode, decode_raw
+from engine.x86.operands import Reference, memory_operands, references, stores_after
 
 SWEEP = 0x2000
 """Bytes of code a sweep goes through at most."""
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """The denied instruction: address and bytes; no bytes when it could not be told."""
+    """The instruction behind an exit: address, bytes and text; neither when it could not be told."""
 
     rip: int
     code: bytes
+    text: str = ""
+    references: tuple[Reference, ...] = ()
+    """What it reads and writes, by the registers as they are at the exit."""
+
+    def gvas(self, gpa: int, size: int, access: Access, registers: Sequence[int]) -> list[int]:
+        """Through which guest-virtual addresses it may have come to `size` bytes at `gpa`: an offset within a page is
+        the same in both. `registers` in KVM_GET_REGS order."""
+        found: list[int] = []
+        for reference in self.references:
+            if access in reference.access:
+                at = reference.address(registers)
+                within = (gpa - at) % PAGE_SIZE
+                if within + size <= reference.size:
+                    found.append(at + within)
+        return found
 
 
 class Store(msgspec.Struct, frozen=True):
@@ -39,9 +56,14 @@ Fits = Callable[[iced.Instruction], bool]
 
 def at_rip(space: AddressSpace, rip: int) -> Origin:
     """RIP is still at the instruction."""
-    code = space.read(rip, MAX_LENGTH)
+    found = decode(space.read(rip, MAX_LENGTH), rip)
+    return Origin(rip, found.code, found.text, references(found.code, rip)) if found else Origin(rip, b"")
+
+
+def _done(rip: int, code: bytes) -> Origin:
+    """The instruction at `rip` has stored what it stores."""
     found = decode(code, rip)
-    return Origin(rip, code[: found.len] if found else b"")
+    return Origin(rip, code, found.text if found else "", stores_after(code, rip))
 
 
 def of_store(space: AddressSpace, entry: int, store: Store) -> Origin:
@@ -51,9 +73,9 @@ def of_store(space: AddressSpace, entry: int, store: Store) -> Origin:
     def fits(found: iced.Instruction) -> bool:
         return stores(space, found, store)
 
-    here = decode(space.read(rip, MAX_LENGTH), rip)
+    here = decode_raw(space.read(rip, MAX_LENGTH), rip)
     if here and _repeats(here) and fits(here):
-        return at_rip(space, rip)
+        return _done(rip, space.read(rip, here.len))
     return _before(space, entry, rip, fits) or _call(space, store) or Origin(rip, b"")
 
 
@@ -63,7 +85,7 @@ def of_out(space: AddressSpace, entry: int, rip: int, size: int) -> Origin:
     def fits(found: iced.Instruction) -> bool:
         return _OUTS.get(found.code) == size
 
-    here = decode(space.read(rip, MAX_LENGTH), rip)
+    here = decode_raw(space.read(rip, MAX_LENGTH), rip)
     if here and _repeats(here) and fits(here):
         return at_rip(space, rip)
     return _before(space, entry, rip, fits) or Origin(rip, b"")
@@ -81,11 +103,6 @@ def stores(space: AddressSpace, found: iced.Instruction, store: Store) -> bool:
     return (store.gpa, len(store.data)) in pieces
 
 
-def decode(code: bytes, rip: int) -> iced.Instruction | None:
-    found = iced.Decoder(64, code[:MAX_LENGTH], ip=rip).decode()
-    return None if found.is_invalid else found
-
-
 def _repeats(found: iced.Instruction) -> bool:
     """Only a repeated string instruction stays at RIP after one of its accesses."""
     return found.is_string_instruction and (found.has_rep_prefix or found.has_repne_prefix)
@@ -94,9 +111,9 @@ def _repeats(found: iced.Instruction) -> bool:
 def _before(space: AddressSpace, entry: int, end: int, fits: Fits) -> Origin | None:
     for start in _starts(space, entry, end):
         code = space.read(start, end - start)
-        found = decode(code, start)
+        found = decode_raw(code, start)
         if found and found.len == end - start and fits(found):
-            return Origin(start, code)
+            return _done(start, code)
     return None
 
 

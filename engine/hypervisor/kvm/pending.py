@@ -31,6 +31,7 @@ class Denied(msgspec.Struct, frozen=True):
     size: int
     data: bytes | None
     raw: str
+    gva: int | None
 
     def exit(self, vcpu: int, vtl: int, verdict: Verdict) -> AnyExit:
         """As the contract tells it."""
@@ -40,8 +41,10 @@ class Denied(msgspec.Struct, frozen=True):
             vtl=vtl,
             rip=self.origin.rip,
             code=self.origin.code,
+            text=self.origin.text,
             raw=self.raw,
             gpa=self.gpa,
+            gva=self.gva,
             access=self.access,
             size=self.size,
             data=self.data,

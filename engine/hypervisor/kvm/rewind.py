@@ -1,13 +1,13 @@
 """Bringing a vCPU back to before a store that KVM has already finished, all but its bytes."""
 
 from engine.hypervisor.kvm.address_space import AddressSpace
-from engine.hypervisor.kvm.origin import decode
 from engine.hypervisor.kvm.pending import Denied
 from engine.hypervisor.kvm.undo import undo
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.model.registers import Registers
 from engine.model.rights import Access
-from engine.x86.decode import memory_operands
+from engine.x86.decode import decode_raw
+from engine.x86.operands import memory_operands
 
 
 def before(space: AddressSpace, denied: Denied, after: Registers) -> Registers | None:
@@ -16,7 +16,7 @@ def before(space: AddressSpace, denied: Denied, after: Registers) -> Registers |
     None when they cannot be derived, or when another part of the same operand may already be in memory and would be
     read again: such a store is finished later instead, with the bytes it has.
     """
-    found = decode(denied.origin.code, denied.origin.rip)
+    found = decode_raw(denied.origin.code, denied.origin.rip)
     registers = undo(found, after, denied.data or b"") if found else None
     if registers is None:
         return None

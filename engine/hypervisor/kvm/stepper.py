@@ -8,9 +8,9 @@ import iced_x86 as iced
 
 from engine.abi.kvm import Cap, Ioctl
 from engine.hypervisor.kvm.ioctl import call
-from engine.hypervisor.kvm.origin import decode
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.hypervisor.kvm.vm_fd import VmFd
+from engine.x86.decode import decode_raw
 
 TRAP_BYTE = 1
 TRAP_BIT = 1
@@ -19,7 +19,7 @@ TRAP_BIT = 1
 
 def pushes_flags(code: bytes, rip: int) -> bool:
     """Whether the instruction stores RFLAGS: stepped by hardware, it stores the trap flag that steps it."""
-    found = decode(code, rip)
+    found = decode_raw(code, rip)
     return found is not None and found.mnemonic in (iced.Mnemonic.PUSHF, iced.Mnemonic.PUSHFQ)
 
 

@@ -17,7 +17,7 @@ from engine.hypervisor.kvm.stepper import TRAP_BIT, TRAP_BYTE, Stepper, pushes_f
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.hypervisor.kvm.vtl import Vtl
 from engine.model.rights import Access
-from engine.x86.decode import memory_operands
+from engine.x86.operands import memory_operands
 
 _DEBUG = int(ExitReason.DEBUG)
 Piece = tuple[int, int]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from engine.abi.x86 import RFLAGS_DF
 from engine.model.registers import NAMES, Registers
+from engine.x86.operands import registers_written
 
 _MASK = (1 << 64) - 1
 _STOS = {
@@ -22,12 +23,6 @@ _MOVS = {
     iced.Mnemonic.MOVSW: 2,
     iced.Mnemonic.MOVSD: 4,
     iced.Mnemonic.MOVSQ: 8,
-}
-_WRITES = {
-    iced.OpAccess.WRITE,
-    iced.OpAccess.COND_WRITE,
-    iced.OpAccess.READ_WRITE,
-    iced.OpAccess.READ_COND_WRITE,
 }
 _RSP = int(iced.Register.RSP)
 
@@ -45,16 +40,10 @@ def undo(found: iced.Instruction, after: Registers, data: bytes) -> Registers | 
     # adc, sbb, rcl and rcr would start from the carry that they themselves left behind.
     if found.rflags_read & found.rflags_modified:
         return None
-    written = _written(found)
+    written = registers_written(found)
     if written == {_RSP} and found.stack_pointer_increment:
         return replace(before, rsp=(before.rsp - found.stack_pointer_increment) & _MASK)
     return None if written else before
-
-
-def _written(found: iced.Instruction) -> set[int]:
-    used = iced.InstructionInfoFactory().info(found).used_registers()
-    full = {iced.RegisterExt.full_register(entry.register) for entry in used if entry.access in _WRITES}
-    return {register for register in full if iced.RegisterExt.is_gpr(register)}
 
 
 def _undo_string(found: iced.Instruction, before: Registers) -> Registers | None:

@@ -14,7 +14,7 @@ from engine.hypervisor.kvm.space import GuestSpace, Verdict
 from engine.model.address import PAGE_SIZE
 from engine.model.registers import Registers
 from engine.model.rights import Access
-from engine.x86.decode import memory_operands
+from engine.x86.operands import memory_operands
 
 _MMIO = struct.Struct("<Q8sIB")
 Judge = Callable[[Denied], Verdict]
@@ -26,10 +26,21 @@ def mmio(page: RunPage, space: GuestSpace, known: KnownCode, entry: int) -> Deni
     key = (page.u64[CR3], page.u64[RIP], size if is_write else 0)
     found = known.get(key)
     if not is_write:
-        found = found or _learn_load(space, known, key)
-        return Denied(Shape.LOAD, found, gpa, Access.READ, size, None, f"KVM_EXIT_MMIO read len {size}")
+        found, raw = found or _learn_load(space, known, key), f"KVM_EXIT_MMIO read len {size}"
+        gva = _gva(page, space, found, (gpa, size, Access.READ))
+        return Denied(Shape.LOAD, found, gpa, Access.READ, size, None, raw, gva)
     found = found or _learn_store(space, known, key, entry, origin.Store(gpa, data[:size], page.registers()))
-    return Denied(Shape.STORE, found, gpa, Access.WRITE, size, data[:size], f"KVM_EXIT_MMIO write len {size}")
+    gva, raw = _gva(page, space, found, (gpa, size, Access.WRITE)), f"KVM_EXIT_MMIO write len {size}"
+    return Denied(Shape.STORE, found, gpa, Access.WRITE, size, data[:size], raw, gva)
+
+
+def _gva(page: RunPage, space: GuestSpace, found: Origin, what: tuple[int, int, Access]) -> int | None:
+    """The page tables are walked only where two of the instruction's addresses would do."""
+    gvas = found.gvas(*what, page.general)
+    if len(gvas) > 1:
+        addresses = AddressSpace(space, page.u64[CR3])
+        gvas = [gva for gva in gvas if addresses.gpa(gva) == what[0]]
+    return gvas[0] if gvas else None
 
 
 def _learn_load(space: GuestSpace, known: KnownCode, key: Key) -> Origin:
@@ -74,8 +85,8 @@ def _fetches(space: AddressSpace, registers: Registers, raw: str) -> list[Denied
     addresses = [registers.rip]
     if last // PAGE_SIZE != registers.rip // PAGE_SIZE:
         addresses.append(last - last % PAGE_SIZE)
-    gpas = [gpa for gpa in map(space.gpa, addresses) if gpa is not None]
-    return [Denied(Shape.WHOLE, found, gpa, Access.EXECUTE, 0, None, raw) for gpa in gpas]
+    pages = [(space.gpa(gva), gva) for gva in addresses]
+    return [Denied(Shape.WHOLE, found, gpa, Access.EXECUTE, 0, None, raw, gva) for gpa, gva in pages if gpa is not None]
 
 
 def _accesses(space: AddressSpace, registers: Registers, raw: str, kinds: tuple[Access, ...]) -> list[Denied]:
@@ -83,9 +94,9 @@ def _accesses(space: AddressSpace, registers: Registers, raw: str, kinds: tuple[
     found = origin.at_rip(space, registers.rip)
     operands = memory_operands(found.code, registers.rip, registers)
     return [
-        Denied(Shape.WHOLE, found, gpa, access, length, None, raw)
+        Denied(Shape.WHOLE, found, gpa, access, length, None, raw, gva)
         for access in kinds
         for operand in operands
         if access in operand.access
-        for gpa, length in space.pieces(operand.address, operand.size)
+        for gva, gpa, length in space.parts(operand.address, operand.size)
     ]

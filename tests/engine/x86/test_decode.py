@@ -1,60 +1,13 @@
-"""Decoding: text, shape and memory operands of single instructions."""
+"""Decoding: text and shape of single instructions."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.model.registers import Registers
-from engine.model.rights import Access
 from engine.x86.assemble import assemble
-from engine.x86.decode import decode, listing, memory_operands
-
-REGISTERS = Registers(rdi=0x200000, rsi=0x300000, rsp=0x9000, rcx=8, rax=0x101, rbx=0x10)
-R, W, RW = (Access.READ,), (Access.WRITE,), (Access.READ, Access.WRITE)
-
-
-def operands(text: str, registers: Registers = REGISTERS) -> list[tuple[int, int, tuple[Access, ...]]]:
-    code = assemble(text, 0x10000).code
-    return [(one.address, one.size, one.access) for one in memory_operands(code, 0x10000, registers)]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("mov rax, qword ptr [rdi]", [(0x200000, 8, R)]),
-        ("mov dword ptr [rdi + rbx*4 - 8], 5", [(0x200038, 4, W)]),
-        ("inc qword ptr [rdi]", [(0x200000, 8, RW)]),
-        ("cmpxchg qword ptr [rdi], rbx", [(0x200000, 8, RW)]),
-        ("push rax", [(0x8FF8, 8, W)]),
-        ("pop rax", [(0x9000, 8, R)]),
-        ("call rdi", [(0x8FF8, 8, W)]),
-        ("ret", [(0x9000, 8, R)]),
-        ("push qword ptr [rdi]", [(0x200000, 8, R), (0x8FF8, 8, W)]),
-        ("stosb", [(0x200000, 1, W)]),
-        ("movsq", [(0x200000, 8, W), (0x300000, 8, R)]),
-        ("rep stosd", [(0x200000, 4, W)]),
-        ("rep movsb", [(0x200000, 1, W), (0x300000, 1, R)]),
-        ("cmpxchg16b [rdi]", [(0x200000, 16, RW)]),
-        ("lea rax, [rdi]", []),
-        ("nop", []),
-        ("mov rax, qword ptr [rip + 0x10]", [(0x10017, 8, R)]),
-    ],
-)
-def test_memory_operands(text: str, expected: list[tuple[int, int, tuple[Access, ...]]]) -> None:
-    assert operands(text) == expected
-
-
-def test_a_repeated_store_with_rcx_0_touches_nothing() -> None:
-    assert operands("rep stosb", Registers(rdi=0x200000, rcx=0)) == []
-
-
-def test_a_32_bit_address_uses_the_low_halves() -> None:
-    wide = Registers(rdi=0xDEAD_0000_0020_0000)
-    assert operands("mov rax, qword ptr [edi]", wide) == [(0x200000, 8, R)]
-
-
-def test_an_address_wraps_at_64_bits() -> None:
-    assert operands("mov al, byte ptr [rdi + 0x10]", Registers(rdi=(1 << 64) - 1)) == [(0xF, 1, R)]
+from engine.x86.decode import decode, listing
+from engine.x86.operands import memory_operands
 
 
 @pytest.mark.parametrize(
@@ -101,7 +54,7 @@ def test_bytes_behind_the_instruction_are_not_its_code() -> None:
 @pytest.mark.parametrize("code", [b"", b"\x06", b"\x48", b"\xea\x00\x10\x00\x00\x08\x00"])
 def test_what_is_no_instruction_of_64_bit_mode(code: bytes) -> None:
     assert decode(code, 0) is None
-    assert memory_operands(code, 0, REGISTERS) == []
+    assert memory_operands(code, 0, Registers()) == []
 
 
 def test_listing_goes_on_after_a_byte_that_is_nothing() -> None:
@@ -125,7 +78,7 @@ def test_a_listing_covers_every_byte_once(code: bytes, base: int) -> None:
 @given(st.binary(min_size=1, max_size=20), st.integers(0, 1 << 47))
 def test_decoding_agrees_with_itself_and_memory_operands_never_fail(code: bytes, rip: int) -> None:
     found = decode(code, rip)
-    used = memory_operands(code, rip, REGISTERS)
+    used = memory_operands(code, rip, Registers(rdi=0x200000, rsp=0x9000, rcx=8))
     assert found is not None or not used
     if found is not None:
         assert decode(found.code, rip) == found
