@@ -11,7 +11,6 @@ from engine.hypervisor.kvm.space import GuestSpace
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.model.exits import MsrExit
 from engine.model.resolution import Complete, Resolution
-from engine.x86.decode import decode
 
 _SIZE = 8
 _RDMSR = int(ExitReason.X86_RDMSR)
@@ -33,13 +32,12 @@ def read(seat: Seat, vcpu: int) -> Msr:
     incoming = page.u32[2] == _RDMSR
     reason, index, data = page.msr()
     at = at_rip(seat.addresses(), page.u64[RIP])
-    found = decode(at.code, at.rip)
     exit = MsrExit(
         vcpu=vcpu,
         vtl=seat.vtl,
         rip=at.rip,
         code=at.code,
-        text=found.text if found else "",
+        text=at.text,
         raw=f"KVM_EXIT_X86_{'RDMSR' if incoming else 'WRMSR'} reason {_REASONS.get(reason, reason)}",
         index=index,
         data=None if incoming else data.to_bytes(_SIZE, "little"),

@@ -20,7 +20,8 @@ from engine.hypervisor.kvm.space import GuestSpace
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.registers import Registers
 from engine.model.rights import Access, Rights
-from engine.x86.decode import decode, memory_operands
+from engine.x86.decode import decode
+from engine.x86.operands import memory_operands
 
 ABILITY = "Inject"
 
