@@ -25,6 +25,8 @@ class Operand(msgspec.Struct, frozen=True):
     address: int
     size: int
     access: tuple[Access, ...]
+    stack: bool = False
+    """Through SS: at RSP or RBP, or by a push or pop."""
 
 
 class Reference(msgspec.Struct, frozen=True, gc=False):
@@ -42,6 +44,7 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     """What the address is cut to."""
     step: int = 0
     """By how much a string instruction has moved on meanwhile, up or down by the direction flag."""
+    stack: bool = False
 
     def address(self, registers: Sequence[int]) -> int:
         """`registers` in the order of NAMES."""
@@ -64,7 +67,7 @@ def memory_operands(code: bytes, rip: int, registers: Registers) -> list[Operand
     if registers.rcx == 0 and _repeats(code, rip):
         return []
     words = msgspec.structs.astuple(registers)
-    return [Operand(one.address(words), one.size, one.access) for one in references(code, rip)]
+    return [Operand(one.address(words), one.size, one.access, one.stack) for one in references(code, rip)]
 
 
 @lru_cache(maxsize=4096)
@@ -121,6 +124,7 @@ def _reference(found: iced.Instruction, memory: iced.UsedMemory) -> Reference:
         index_mask=index[1],
         scale=memory.scale,
         width=(1 << 32) - 1 if memory.address_size == iced.CodeSize.CODE32 else _ADDRESSES,
+        stack=memory.segment == iced.Register.SS,
     )
 
 

@@ -3,16 +3,18 @@
 import msgspec
 
 from engine.hypervisor.contract.errors import Unsupported
+from engine.hypervisor.contract.vectors import require_exception
 from engine.hypervisor.sim import exits
+from engine.hypervisor.sim.deliver import Event
+from engine.hypervisor.sim.delivery import Delivery
 from engine.hypervisor.sim.exits import Verdict
-from engine.hypervisor.sim.fill import Denied
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.scratch import Piece
-from engine.hypervisor.sim.stop import Event, Stop
+from engine.hypervisor.sim.stop import Denied, PortAccess, Stop
 from engine.hypervisor.sim.trial import Cause
-from engine.model.address import PAGE_SHIFT, PAGE_SIZE
+from engine.model.address import PAGE_SIZE
 from engine.model.exits import AnyExit, HltExit
-from engine.model.resolution import Complete, Drop, Resolution, Retry
+from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Access
 
 
@@ -21,6 +23,7 @@ class Execution:
 
     def __init__(self, processor: Processor) -> None:
         self._cpu, self._core, self._fill, self._trial = processor, processor.core, processor.fill, processor.trial
+        self._delivery = Delivery(processor)
         self.asked: Cause | Denied | None = None
         self.queued: AnyExit | None = None
         self._dead: AnyExit | None = None
@@ -34,11 +37,14 @@ class Execution:
     def slice(self, count: int) -> None:
         """Execute up to `count` instructions; what ends it early is asked, queued, or deadly."""
         self._cpu.refresh()
+        if self._delivery.waits:
+            self._dead = self._delivery.take()
+            return
         before = self._core.registers() if count == 1 else None
         stop = self._core.start(count)
         if count == 1 and stop.reason == "budget" and self._core.registers() == before:
             self._step_apart()
-        ahead = stop.reason == "fault" and stop.executed == count and self._fill.refused() is Access.EXECUTE
+        ahead = stop.denied is not None and stop.denied.access is Access.EXECUTE and stop.executed == count
         if not ahead:  # else the budget ended before the fetch that was refused
             self._ended(stop)
 
@@ -47,6 +53,10 @@ class Execution:
             return
         self._cpu.refresh()
         cause = self.asked
+        if isinstance(resolution, Inject):
+            self.inject(resolution, "resolve")
+            self.asked = None
+            return
         if isinstance(cause, Denied) and not isinstance(resolution, Retry):
             self._resolve_fetch(resolution)
             return
@@ -55,28 +65,33 @@ class Execution:
             self._trial.answer(cause, resolution)
             self._advance()
 
+    def inject(self, event: Inject, call: str) -> None:
+        require_exception(event, call)
+        self._delivery.put(Event(event.vector, event.error_code, event.address))
+
     def forget(self) -> None:
         """The instruction whose exit waits is not executed."""
         self.asked = self.queued = None
 
     def _ended(self, stop: Stop) -> None:
-        denied = self._fill.denied
         if stop.reason == "io" and stop.event is not None:
             self._core.set_registers(stop.event.before)
             self._trial.begin()
             self._ask(stop.event)
         elif stop.reason == "hlt":
             self.queued = HltExit(vcpu=self._cpu.index, vtl=self._cpu.vtl, rip=self._core.rip(), raw="HLT")
-        elif stop.reason == "exception":
-            self._exception(stop.error)
-        elif stop.reason == "fault" and denied is not None and not denied.ring_full:
-            self._denied(denied)  # else run looks at the ring before it goes on
+        elif stop.raised is not None:
+            self._delivery.raised(stop.raised)
+        elif stop.reason == "error":
+            self._dead = exits.internal_error(stop.error, {}, self._cpu.where())
+        elif stop.denied is not None and not stop.denied.ring_full:
+            self._denied(stop.denied)  # else run looks at the ring before it goes on
 
     def _denied(self, denied: Denied) -> None:
         if denied.access is Access.EXECUTE and not self._cpu.text.reaches(self._core.rip(), denied.gva):
             self._step_before(denied)
         elif denied.gpa is None:
-            self._exception(f"page fault at {denied.gva:#x}")
+            self._delivery.refused(denied)
         elif denied.access is Access.EXECUTE:
             self._ask_fetch(denied, denied.gpa)
         else:
@@ -109,17 +124,17 @@ class Execution:
             self._ask(cause)
             return
         stop = self._trial.commit()
-        if stop.reason == "fault" and self._fill.denied is not None and self._fill.denied.gpa is not None:
+        if stop.denied is not None and stop.denied.gpa is not None:
             where = self._cpu.where()
             self._dead = exits.internal_error("more pages in one instruction than can be tried", {}, where)
-        elif stop.reason == "fault":
-            self._exception("page fault")
+        elif stop.denied is not None:
+            self._delivery.refused(stop.denied)
         elif stop.reason != "io":
             self._ended(stop)
 
     def _ask(self, cause: Cause) -> None:
         where = self._cpu.where()
-        if isinstance(cause, Event):
+        if isinstance(cause, PortAccess):
             exit: AnyExit = exits.io_exit(cause, where)
         else:
             exit = exits.memory_exit(self._cpu.space, cause, self._trial.verdict(cause), where)
@@ -128,14 +143,14 @@ class Execution:
     def _ask_fetch(self, denied: Denied, gpa: int) -> None:
         space, where = self._cpu.space, self._cpu.where()
         rip = self._core.rip()
-        if rip >> PAGE_SHIFT == denied.gva >> PAGE_SHIFT:
-            gpa += rip % PAGE_SIZE
+        gva = max(rip, denied.gva & ~(PAGE_SIZE - 1))
+        gpa = gpa & ~(PAGE_SIZE - 1) | gva % PAGE_SIZE
         found = exits.verdict(space, self._cpu.vtl, gpa, Access.EXECUTE)
         if found is Verdict.VOID:
             self._dead = exits.internal_error(f"fetch from the void at {gpa:#x}", {"gpa": gpa}, where)
             return
         self.asked = denied
-        self.queued = exits.memory_exit(space, Piece(gpa, Access.EXECUTE, 0), found, where)
+        self.queued = exits.memory_exit(space, Piece(gpa, Access.EXECUTE, 0, gva=gva), found, where)
 
     def _resolve_fetch(self, resolution: Complete | Drop) -> None:
         registers = self._core.registers()
@@ -148,6 +163,3 @@ class Execution:
         else:
             self._trial.begin()
             self._advance()
-
-    def _exception(self, error: str) -> None:
-        self._dead = exits.exception(error, self._core.has_idt(), self._cpu.where())

@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.hypervisor.sim.scratch import Piece
 from engine.hypervisor.sim.space import READONLY, Space
-from engine.hypervisor.sim.stop import Event
+from engine.hypervisor.sim.stop import PortAccess
 from engine.model.address import PAGE_SHIFT
 from engine.model.exits import (
     AnyExit,
@@ -21,6 +21,10 @@ from engine.model.rights import Access
 
 EMULATION = 1
 """KVM_INTERNAL_ERROR_EMULATION, what KVM answers to a fetch it cannot do."""
+
+
+DELIVERY = 3
+"""KVM_INTERNAL_ERROR_DELIVERY_EV, likewise to an exit in the middle of delivering an event."""
 
 
 class Verdict(StrEnum):
@@ -53,19 +57,18 @@ def memory_exit(space: Space, piece: Piece, found: Verdict, where: dict[str, Any
     denial = space.protections.denial(where["vtl"], piece.gpa >> PAGE_SHIFT, piece.access)
     reason = {Verdict.PROTECTION: denial, Verdict.VOID: "no slot", Verdict.MMIO: "READONLY slot"}[found]
     raw = f"TLB fill refused {piece.access} at {piece.gpa:#x}: {reason}"
-    facts = {"gpa": piece.gpa, "access": piece.access, "size": piece.size, "data": piece.data}
+    facts = {"gpa": piece.gpa, "access": piece.access, "size": piece.size, "data": piece.data, "gva": piece.gva}
     return _KINDS[found](raw=raw, **facts, **where)
 
 
-def io_exit(event: Event, where: dict[str, Any]) -> IoExit:
+def io_exit(event: PortAccess, where: dict[str, Any]) -> IoExit:
     data = None if event.value is None else event.value.to_bytes(4, "little")[: event.size]
     way = "IN" if data is None else "OUT"
     return IoExit(port=event.port, size=event.size, data=data, raw=f"{way} hook, port {event.port:#x}", **where)
 
 
 def shutdown(reason: str, where: dict[str, Any]) -> ShutdownExit:
-    """An exception that finds no IDT becomes a triple fault."""
-    return ShutdownExit(raw=f"no IDT: triple fault ({reason})", **where)
+    return ShutdownExit(raw=f"triple fault: {reason}", **where)
 
 
 def ring_full(where: dict[str, Any]) -> RingFullExit:
@@ -76,7 +79,6 @@ def internal_error(reason: str, facts: dict[str, int], where: dict[str, Any]) ->
     return InternalError(raw=reason, facts={"suberror": EMULATION, **facts}, **where)
 
 
-def exception(error: str, has_idt: bool, where: dict[str, Any]) -> ShutdownExit | InternalError:
-    if has_idt:
-        return internal_error(f"exceptions are not delivered: {error}", {}, where)
-    return shutdown(error, where)
+def delivery_error(reason: str, facts: dict[str, int], where: dict[str, Any]) -> InternalError:
+    """An exception that would have to leave the guest in the middle of its delivery."""
+    return InternalError(raw=f"no delivery of {reason}", facts={"suberror": DELIVERY, **facts}, **where)

@@ -6,13 +6,12 @@ its first fetch is noted, so that stale code is found (code_pages.py). A denied 
 
 from collections.abc import Callable
 
-import msgspec
-
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.ring import Ring
 from engine.hypervisor.sim.scratch import Scratch
 from engine.hypervisor.sim.space import READONLY, Space
+from engine.hypervisor.sim.stop import Denied
 from engine.hypervisor.sim.translate import Translator
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.dirty import DirtyPage
@@ -26,16 +25,6 @@ SCRATCH = 1 << 45
 _NEEDS = {Access.READ: READ, Access.WRITE: WRITE, Access.EXECUTE: EXECUTE}
 _PAGE = ~(PAGE_SIZE - 1)
 _READ, _WRITE, _EXECUTE = Access.READ, Access.WRITE, Access.EXECUTE
-
-
-class Denied(msgspec.Struct, frozen=True, gc=False):
-    """An access that must leave the guest. `gpa` None: the guest's own tables refuse it, a page fault. `ring_full`:
-    nothing is wrong with it, but the dirty ring has no room to note it."""
-
-    gva: int
-    access: Access
-    gpa: int | None = None
-    ring_full: bool = False
 
 
 class Fill:
@@ -77,10 +66,6 @@ class Fill:
             self._ring_full = False
             return None
         return found[0], found[1] & rights
-
-    def refused(self) -> Access | None:
-        """What was denied last; None when nothing was."""
-        return self.denied.access if self.denied else None
 
     def touched(self, access: Access, at: int, size: int) -> None:
         self._scratch.touched(access, at, size)

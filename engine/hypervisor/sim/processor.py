@@ -4,15 +4,22 @@ from typing import Any
 
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.core import Core
+from engine.hypervisor.sim.deliver import PROTECTION, STACK, Event, canonical
 from engine.hypervisor.sim.fill import SCRATCH, Fill
+from engine.hypervisor.sim.linear import Linear
 from engine.hypervisor.sim.memory import SimMemory
+from engine.hypervisor.sim.page_fault import page_fault
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.ring import Ring
 from engine.hypervisor.sim.scratch import PAGES, Scratch
 from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.stop import Denied
 from engine.hypervisor.sim.text import GuestText
 from engine.hypervisor.sim.trial import Trial
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
+from engine.model.rights import Access
+from engine.x86.decode import decode
+from engine.x86.operands import memory_operands
 
 
 class Processor:
@@ -28,6 +35,7 @@ class Processor:
         self.core.enter_long_mode(cr3)
         self.fill.cr3 = self.core.cr3
         self.text = GuestText(self.fill.tables, self.core.cr3, space, ram)
+        self.linear = Linear(self.fill, ram, code)
         self.trial = Trial(self.core, self.fill, scratch, space, memory)
         self._contexts: list[Any] = [self.core.context() for _ in range(space.vtls)]
         self._generation = -1
@@ -52,7 +60,21 @@ class Processor:
             self.core.flush()
         self.fill.denied = None
 
+    def page_fault(self, denied: Denied) -> Event:
+        """The exception that the guest gets for an access that its own tables refuse."""
+        registers = self.core.registers()
+        code = self.text.shown(registers.rip)[0]
+        if not canonical(denied.gva):
+            used = memory_operands(code, registers.rip, registers)
+            on_stack = any(one.stack and one.address >> PAGE_SHIFT == denied.gva >> PAGE_SHIFT for one in used)
+            return Event(STACK if on_stack else PROTECTION, 0)
+        found = decode(code, registers.rip)
+        # A locked load asks for the right to write at once.
+        write = denied.access is Access.READ and found is not None and found.locked
+        return page_fault(self.fill.tables, self.core.cr3(), denied.gva, Access.WRITE if write else denied.access)
+
     def where(self) -> dict[str, Any]:
         """What every exit of the instruction at RIP has."""
         rip = self.core.rip()
-        return {"vcpu": self.index, "vtl": self.vtl, "rip": rip, "code": self.text.code(rip)}
+        code, text = self.text.shown(rip)
+        return {"vcpu": self.index, "vtl": self.vtl, "rip": rip, "code": code, "text": text}

@@ -28,6 +28,7 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     access: Access
     size: int
     data: bytes | None = None
+    gva: int = 0
 
     @property
     def key(self) -> tuple[Access, int, int]:
@@ -73,20 +74,18 @@ class Scratch:
         """What was accessed, in order, each once; stores with the bytes that are there now."""
         found: dict[tuple[Access, int, int], Piece] = {}
         for access, gva, size in self._touched:
-            for piece in self._split(access, gva, size):
-                found[piece.key] = piece
+            if (gva + size - 1) >> PAGE_SHIFT in self._index:  # else it ended in a page fault there
+                found.update((piece.key, piece) for piece in self._split(access, gva, size))
         return list(found.values())
 
     def _split(self, access: Access, gva: int, size: int) -> Iterator[Piece]:
         while size:
             inside = gva & _INSIDE
             here = min(size, _MAX_PIECE, PAGE_SIZE - inside)
-            index = self._index.get(gva >> PAGE_SHIFT)
-            if index is None:  # the run ended in a fault before it got there
-                return
+            index = self._index[gva >> PAGE_SHIFT]
             at = index << PAGE_SHIFT | inside
             data = bytes(self.buffer[at : at + here]) if access is Access.WRITE else None
-            yield Piece(self._gpas[index] | inside, access, here, data)
+            yield Piece(self._gpas[index] | inside, access, here, data, gva)
             gva, size = gva + here, size - here
 
     def _preload(self, index: int, gpa: int) -> None:

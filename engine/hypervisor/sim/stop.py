@@ -8,7 +8,7 @@ from engine.model.registers import Registers
 from engine.model.rights import Access
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
+class PortAccess(msgspec.Struct, frozen=True, gc=False):
     """IN or OUT, as it happens: the registers before it, and the value going out (None: IN)."""
 
     port: int
@@ -17,12 +17,34 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     before: Registers
 
 
+class Denied(msgspec.Struct, frozen=True, gc=False):
+    """An access that must leave the guest. `gpa` None: the guest's own tables refuse it, a page fault. `ring_full`:
+    nothing is wrong with it, but the dirty ring has no room to note it."""
+
+    gva: int
+    access: Access
+    gpa: int | None = None
+    ring_full: bool = False
+
+
+class Raised(msgspec.Struct, frozen=True, gc=False):
+    """An exception that the engine found; `error_code` means something for vectors that push one."""
+
+    vector: int
+    error_code: int
+    software: bool
+    """By INT n or INT3."""
+
+
 class Stop(msgspec.Struct, frozen=True, gc=False):
-    """Why a run stopped: budget, hlt, io, fault (the fill denied an access) or exception; `executed` instructions."""
+    """Why a run stopped: budget, hlt, io, fault (the fill denied an access), exception, or error (the engine cannot go
+    on); `executed` instructions."""
 
     reason: str
     executed: int
-    event: Event | None = None
+    event: PortAccess | None = None
+    raised: Raised | None = None
+    denied: Denied | None = None
     error: str = ""
 
 
@@ -31,8 +53,9 @@ class Watcher(Protocol):
 
     def fill(self, gva: int, access: Access) -> tuple[int, int] | None: ...
 
-    def refused(self) -> Access | None:
-        """What the last fill refused; None when it refused nothing."""
+    @property
+    def denied(self) -> Denied | None:
+        """What the last fill refused; None when it refused nothing. Of the address, the page is enough."""
         ...
 
     def touched(self, access: Access, at: int, size: int) -> None: ...

@@ -19,11 +19,11 @@ class GuestText:
         """None when the bytes there are none, or not all there."""
         return decode(self._bytes(rip, MAX_LENGTH), rip)
 
-    def code(self, rip: int) -> bytes:
-        """The bytes of the instruction; up to 15 as they stand when they make none."""
+    def shown(self, rip: int) -> tuple[bytes, str]:
+        """The bytes of the instruction and its text; up to 15 bytes as they stand, and no text, when they make none."""
         raw = self._bytes(rip, MAX_LENGTH)
         found = decode(raw, rip)
-        return found.code if found else raw
+        return (found.code, found.text) if found else (raw, "")
 
     def reaches(self, rip: int, gva: int) -> bool:
         """Whether the instruction at `rip` has bytes in the page of `gva`, its own or the next."""

@@ -13,11 +13,11 @@ from engine.hypervisor.sim.fill import Fill
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.scratch import Piece, Scratch
 from engine.hypervisor.sim.space import Space
-from engine.hypervisor.sim.stop import Event, Stop
+from engine.hypervisor.sim.stop import PortAccess, Stop
 from engine.model.resolution import Complete, Drop
 from engine.model.rights import Access
 
-Cause = Piece | Event
+Cause = Piece | PortAccess
 """What the VMM is asked about: a piece of memory access, or port I/O."""
 Key = tuple[Access, int, int]
 
@@ -50,7 +50,9 @@ class Trial:
         if self._stop is None:
             self._attempt()
         assert self._stop is not None
-        found = self._open(Access.READ) or self._stop.event or self._open(Access.WRITE)
+        found = self._open(Access.READ) or self._stop.event
+        if found is None and not _faults(self._stop):
+            found = self._open(Access.WRITE)
         if isinstance(found, Piece):
             self._asked = self.verdict(found)
         return found
@@ -60,7 +62,7 @@ class Trial:
 
     def answer(self, cause: Cause, resolution: Complete | Drop) -> None:
         data = resolution.data if isinstance(resolution, Complete) else None
-        if isinstance(cause, Event):
+        if isinstance(cause, PortAccess):
             ones = (1 << 8 * cause.size) - 1
             self._io = ones if data is None else int.from_bytes(data[: cause.size], "little")
             self._stop = None
@@ -121,3 +123,8 @@ class Trial:
 def _filled(data: bytes | None, size: int) -> bytes:
     """What a load gets: all ones where the answer gives nothing, as from a bus that nobody drives."""
     return (data or b"")[:size].ljust(size, b"\xff")
+
+
+def _faults(stop: Stop) -> bool:
+    """The instruction ends in an exception, so that its stores do not happen."""
+    return stop.reason == "exception" or (stop.denied is not None and stop.denied.gpa is None)

@@ -13,7 +13,7 @@ from engine.hypervisor.sim.space import Space
 from engine.model.dirty import RingHarvest
 from engine.model.exits import AnyExit, Interrupted
 from engine.model.registers import Registers
-from engine.model.resolution import Resolution
+from engine.model.resolution import Inject, Resolution
 
 SLICE = 10_000
 """Instructions between two looks at a kick: about a millisecond."""
@@ -72,6 +72,10 @@ class SimVcpu:
         """Forgets an exit that waits for its answer: the instruction is not executed."""
         self._execution.forget()
         self._core.set_registers(registers)
+
+    def inject(self, event: Inject) -> None:
+        self._require_answered("inject")
+        self._execution.inject(event, "inject")
 
     def enter_vtl(self, vtl: int) -> None:
         if not 0 <= vtl < self._space.vtls:

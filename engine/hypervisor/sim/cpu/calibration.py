@@ -16,18 +16,60 @@ LAZY = struct.Struct("<QQ8xI")
 _CALIBRATION = 0x12_3457
 """A number no other in the engine's structure is likely to equal."""
 _STRUCTURE = 2400
+_HFLAGS, _SEGMENTS, _SEGMENT, _GDT = 32, 40, 24, 8
+"""Behind cc_dst: hflags, then the segments; bytes of one, and which one is the GDT (QEMU, CPUX86State)."""
+_DEBUG_REGISTERS = struct.pack("<4Q", *(_CALIBRATION + 0x100 * n for n in range(4)))
 
 
 @lru_cache(maxsize=1)
 def lazy_offset() -> int:
     """Where a saved context has cc_dst, cc_src and cc_op: behind RIP and EFLAGS."""
-    probe: Any = binding.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
+    probe = _probe(b"")
     probe.reg_write(x86.UC_X86_REG_RIP, _CALIBRATION)
-    context = probe.context_save()
-    raw = ctypes.string_at(context.context.value, context.size)
-    if raw.count(struct.pack("<Q", _CALIBRATION)) != 1:
-        raise RuntimeError(f"Unicorn {VERSION}: a saved context does not look as in 2.1.4")
-    return raw.index(struct.pack("<Q", _CALIBRATION)) + 16
+    return _only(_saved(probe), struct.pack("<Q", _CALIBRATION), "a saved context") + 16
+
+
+@lru_cache(maxsize=1)
+def segments_offset() -> int:
+    """Where a saved context has ES, CS, SS, DS, FS, GS, LDT, TR, GDT and IDT, 24 bytes each; hflags is 8 before."""
+    probe = _probe(b"")
+    probe.reg_write(x86.UC_X86_REG_GDTR, (0, _CALIBRATION, 0x77, 0))
+    found = _only(_saved(probe), struct.pack("<QI", _CALIBRATION, 0x77), "a saved segment") - _GDT * _SEGMENT - 8
+    if found != lazy_offset() + _SEGMENTS:
+        raise _strange("the segments")
+    return found
+
+
+@lru_cache(maxsize=1)
+def exception_offset() -> int:
+    """Where a saved context has error_code and exception_is_int, and 112 bytes on old_exception.
+
+    Checked by loading DS with a selector beyond the GDT: #GP with that selector.
+    """
+    probe = _probe(b"\x8e\xd8")
+    for n, value in enumerate(struct.unpack("<4Q", _DEBUG_REGISTERS)):
+        probe.reg_write(getattr(x86, f"UC_X86_REG_DR{n}"), value)
+    probe.reg_write(x86.UC_X86_REG_RAX, 0x1230)
+    probe.hook_add(uc.UC_HOOK_INTR, _stop)
+    probe.emu_start(0x1000, 0, 0, 1)
+    raw = _saved(probe)
+    found = _only(raw, _DEBUG_REGISTERS, "the debug registers") - 16
+    if struct.unpack_from("<ii", raw, found) != (0x1230, 0) or struct.unpack_from("<i", raw, found + 112) != (13,):
+        raise _strange("the pending exception")
+    return found
+
+
+@lru_cache(maxsize=1)
+def address_offset() -> int:
+    """Where the engine keeps the linear address of the access that was refused last."""
+    probe = _probe(b"\x8a\x00")
+    probe.reg_write(x86.UC_X86_REG_RAX, _CALIBRATION)
+    try:
+        probe.emu_start(0x1000, 0, 0, 1)
+    except binding.UcError:
+        raw = ctypes.string_at(probe._uch.value, _STRUCTURE)
+        return _only(raw, struct.pack("<Q", _CALIBRATION), "the address at fault")
+    raise _strange("an access to nothing")
 
 
 @lru_cache(maxsize=1)
@@ -36,12 +78,34 @@ def counter_offset() -> int:
 
     Found by running seven NOPs and HLT; RuntimeError when this build of Unicorn looks different.
     """
-    probe: Any = binding.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
-    probe.mem_map(0x1000, 0x1000)
-    probe.mem_write(0x1000, b"\x90" * 7 + b"\xf4")
+    probe = _probe(b"\x90" * 7 + b"\xf4")
     probe.emu_start(0x1000, 0, 0, _CALIBRATION)
     raw = ctypes.string_at(probe._uch.value, _STRUCTURE)
-    found = [at for at in range(0, _STRUCTURE - 8, 8) if struct.unpack_from("<QQ", raw, at) == (8, _CALIBRATION)]
+    return _only(raw, struct.pack("<QQ", 8, _CALIBRATION), "the instruction counter")
+
+
+def _probe(code: bytes) -> Any:
+    probe: Any = binding.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
+    probe.mem_map(0x1000, 0x1000)
+    probe.mem_write(0x1000, code)
+    return probe
+
+
+def _stop(probe: Any, _vector: int, _data: Any) -> None:
+    probe.emu_stop()
+
+
+def _saved(probe: Any) -> bytes:
+    context = probe.context_save()
+    return ctypes.string_at(context.context.value, context.size)
+
+
+def _only(raw: bytes, value: bytes, what: str) -> int:
+    found = [at for at in range(0, len(raw) - len(value) + 1, 8) if raw.startswith(value, at)]
     if len(found) != 1:
-        raise RuntimeError(f"Unicorn {VERSION}: the instruction counter is not where 2.1.4 has it")
+        raise _strange(what)
     return found[0]
+
+
+def _strange(what: str) -> RuntimeError:
+    return RuntimeError(f"Unicorn {VERSION}: {what}: not as in 2.1.4")

@@ -20,16 +20,23 @@ from unicorn import x86_const as x86
 from unicorn.unicorn_py3 import unicorn as binding
 from unicorn.unicorn_py3.arch import intel
 
+from engine.abi import x86 as abi
 from engine.hypervisor.sim.cpu.batch import LIBRARY, Batch, check
-from engine.hypervisor.sim.cpu.calibration import LAZY, counter_offset, lazy_offset
-from engine.hypervisor.sim.flags import Lazy, repaired
-from engine.hypervisor.sim.stop import Event, Stop, Watcher
+from engine.hypervisor.sim.cpu.calibration import address_offset, counter_offset
+from engine.hypervisor.sim.cpu.image import CS, DS, ES, FS, GDT, GS, IDT, SS, TR, Image
+from engine.hypervisor.sim.deliver import DEBUG, INVALID_OPCODE, Entry, System
+from engine.hypervisor.sim.flags import repaired
+from engine.hypervisor.sim.stop import Denied, PortAccess, Raised, Stop, Watcher
+from engine.model.layout import DESCRIPTORS
 from engine.model.registers import Registers
 from engine.model.rights import Access
 
 _ACCESS = {uc.UC_MEM_READ: Access.READ, uc.UC_MEM_WRITE: Access.WRITE, uc.UC_MEM_FETCH: Access.EXECUTE}
 _CR0, _CR4 = 0x8005_0033, 0x620
 """Paging, write protect, native FPU errors; PAE and SSE."""
+_EFER = 0xC000_0080
+_RESET_TSS_LIMIT, _RESET_TSS = 0xFFFF, 0x8B00
+"""As after a reset (SDM Vol. 3, 10.1.1): at 0, busy."""
 _FLUSH_TLB = uc.UC_CTL_TLB_FLUSH | uc.UC_CTL_IO_WRITE << 30
 
 
@@ -45,7 +52,8 @@ class Core:
         self._scratch = scratch[0]
         self._identity = False
         self._failure: BaseException | None = None
-        self._event: Event | None = None
+        self._event: PortAccess | None = None
+        self._vector: int | None = None
         self._io_at = 0
         self.answer: int | None = None
         """What IN gets, and that OUT may pass: while set, neither stops the run."""
@@ -59,19 +67,28 @@ class Core:
         self._uc.ctl_set_exits([])
         self._hook(scratch)
         self._counter = ctypes.c_size_t.from_address(self._handle.value + counter_offset())
+        self._fault_address = ctypes.c_uint64.from_address(self._handle.value + address_offset())
         self._batch = Batch(self._handle)
-        self._raw = self.context()
+        self._image = Image(self._uc)
         self._cr3 = ctypes.c_uint64()
 
     def enter_long_mode(self, cr3: int) -> None:
         """Paging must be on inside the engine too, or MOV to CR3 would not flush its TLB."""
         for register, value in ((x86.UC_X86_REG_CR3, cr3), (x86.UC_X86_REG_CR4, _CR4), (x86.UC_X86_REG_CR0, _CR0)):
             self._uc.reg_write(register, value)
+        self._uc.msr_write(_EFER, abi.EFER_LME | abi.EFER_LMA | abi.EFER_NXE)
+        self._uc.reg_write(x86.UC_X86_REG_GDTR, (0, DESCRIPTORS, abi.GDT_LIMIT, 0))
+        self._image.take()
+        for index in (ES, SS, DS, FS, GS):
+            self._image.set_segment(index, abi.DATA_SELECTOR, abi.SEGMENT_LIMIT, abi.DESCRIPTOR_DATA >> 32)
+        self._image.set_segment(CS, abi.CODE_SELECTOR, abi.SEGMENT_LIMIT, abi.DESCRIPTOR_CODE >> 32)
+        self._image.set_segment(TR, 0, _RESET_TSS_LIMIT, _RESET_TSS)
+        self._image.put()
         self.set_registers(Registers())
 
     def start(self, count: int) -> Stop:
         """Run at most `count` instructions from RIP on."""
-        self._event = self._failure = None
+        self._event = self._failure = self._vector = None
         status = LIBRARY.uc_emu_start(self._handle, self.rip(), 0, 0, count)
         if self._failure is not None:
             raise self._failure
@@ -83,14 +100,30 @@ class Core:
         begun = self._counter.value
         if self._event is not None and status == uc.UC_ERR_OK:
             return Stop("io", self._io_at, self._event)
+        if self._vector is not None or status == uc.UC_ERR_INSN_INVALID:
+            return self._raised(begun)
         if status == uc.UC_ERR_OK:
             return Stop("budget", count) if begun > count else Stop("hlt", begun)
-        denied = self._watcher.refused()
+        denied = self._watcher.denied
         if denied is not None:
-            if denied is not Access.EXECUTE:
-                self._repair()
-            return Stop("fault", begun if denied is Access.EXECUTE else begun - 1, self._event)
-        return Stop("exception", max(0, begun - 1), None, str(binding.UcError(status)))
+            return self._refused(denied, begun)
+        return Stop("error", max(0, begun - 1), error=str(binding.UcError(status)))
+
+    def _refused(self, denied: Denied, begun: int) -> Stop:
+        exact = msgspec.structs.replace(denied, gva=self._fault_address.value)
+        if denied.access is Access.EXECUTE:
+            return Stop("fault", begun, self._event, denied=exact)
+        self._repair()
+        return Stop("fault", begun - 1, self._event, denied=exact)
+
+    def _raised(self, begun: int) -> Stop:
+        """A trap comes behind its instruction, which has been executed; INT n is executed when it is delivered."""
+        vector = INVALID_OPCODE if self._vector is None else self._vector
+        self._repair()
+        self._image.take()
+        raised = Raised(vector, *self._image.take_exception())
+        self._image.put()
+        return Stop("exception", begun if vector == DEBUG else begun - 1, raised=raised)
 
     def registers(self) -> Registers:
         return self._batch.read()
@@ -104,9 +137,25 @@ class Core:
     def cr3(self) -> int:
         return self._read(x86.UC_X86_REG_CR3)
 
-    def has_idt(self) -> bool:
-        """Whether the guest has loaded an IDT; without one, every exception is a triple fault."""
-        return bool(self._uc.reg_read(x86.UC_X86_REG_IDTR)[2])
+    def system(self) -> System:
+        self._image.take()
+        cs, ss, gdt, idt, tss = (self._image.table(index) for index in (CS, SS, GDT, IDT, TR))
+        return System(cs.selector, ss.selector, gdt, idt, tss)
+
+    def enter(self, entry: Entry) -> None:
+        """Go on at the beginning of an exception's handler."""
+        self._image.take()
+        self._image.set_segment(CS, entry.cs, abi.SEGMENT_LIMIT, entry.cs_descriptor)
+        if entry.new_ss is not None:
+            self._image.set_segment(SS, entry.new_ss, 0, 0)
+        self._image.set_cpl(entry.cs & 3)
+        self._image.put()
+        before = self._batch.read()
+        after = msgspec.structs.replace(before, rip=entry.rip, rsp=entry.rsp, rflags=entry.rflags)
+        self.set_registers(after)
+
+    def set_cr2(self, address: int) -> None:
+        self._uc.reg_write(x86.UC_X86_REG_CR2, address)
 
     def context(self) -> Any:
         """A place for `save`; all registers, FPU included."""
@@ -143,12 +192,9 @@ class Core:
 
     def _repaired(self) -> Registers:
         """Registers in the middle of a block, where the engine's flags may be wrong (flags.py)."""
-        self.save(self._raw)
-        lazy = Lazy(
-            *LAZY.unpack_from(ctypes.string_at(self._raw.context.value, lazy_offset() + LAZY.size), lazy_offset())
-        )
+        self._image.take()
         registers = self._batch.read()
-        return msgspec.structs.replace(registers, rflags=repaired(registers.rflags, lazy))
+        return msgspec.structs.replace(registers, rflags=repaired(registers.rflags, self._image.lazy()))
 
     def _read(self, register: int) -> int:
         LIBRARY.uc_reg_read(self._handle, register, ctypes.byref(self._cr3))
@@ -160,6 +206,7 @@ class Core:
         self._uc._Uc__do_hook_add(uc.UC_HOOK_TLB_FILL, binding.HOOK_TLB_FILL_CFUNC(self._on_fill), 1, 0)
         # By its range this hook sees scratch alone: RAM accesses cost nothing more.
         self._uc.hook_add(memory, self._on_scratch, begin=scratch[0], end=scratch[0] + scratch[1] - 1)
+        self._uc.hook_add(uc.UC_HOOK_INTR, self._on_exception)
         self._uc.hook_add(uc.UC_HOOK_INSN, self._on_out, aux1=x86.UC_X86_INS_OUT)
         self._uc.hook_add(uc.UC_HOOK_INSN, self._on_in, aux1=x86.UC_X86_INS_IN)
         # The engine hooks RDTSC, its Python binding does not know that; the callback is like CPUID's.
@@ -189,6 +236,12 @@ class Core:
             self._failure = failure
         return True
 
+    def _on_exception(self, _uc: Any, vector: int, _data: Any) -> None:
+        # The first one only: what comes after the stop is not to happen.
+        if self._vector is None:
+            self._vector = vector
+        LIBRARY.uc_emu_stop(self._handle)
+
     def _on_out(self, _uc: Any, port: int, size: int, value: int, _data: Any) -> None:
         if self.answer is None:
             self._io(port, size, value)
@@ -208,5 +261,5 @@ class Core:
     def _io(self, port: int, size: int, value: int | None) -> None:
         # The counter includes this instruction, which is not done before its exit is answered.
         self._io_at = self._counter.value - 1
-        self._event = Event(port, size, value, self._repaired())
+        self._event = PortAccess(port, size, value, self._repaired())
         LIBRARY.uc_emu_stop(self._handle)

@@ -242,12 +242,6 @@ def test_a_software_interrupt_without_an_idt_is_a_triple_fault(sim: Guest) -> No
     assert isinstance(sim.vcpu.run(), ShutdownExit)
 
 
-def test_exceptions_with_an_idt_are_said_not_to_be_delivered(sim: Guest) -> None:
-    sim.memory.write(DATA, b"\xff\x0f" + bytes(8))
-    sim.load("lidt [rbx]\nud2", rbx=DATA)
-    assert isinstance(sim.vcpu.run(), InternalError)
-
-
 def test_a_guest_that_edits_its_page_tables_is_obeyed(sim: Guest) -> None:
     entry = PAGE_DIRECTORIES + 8 * (Guest.VOID >> 21)
     sim.load(

@@ -1,0 +1,58 @@
+"""A saved context, read and changed where Unicorn's interface does not reach: flags, segments, a pending exception."""
+
+import ctypes
+import struct
+from typing import Any
+
+from engine.hypervisor.sim.cpu.calibration import LAZY, exception_offset, lazy_offset, segments_offset
+from engine.hypervisor.sim.deliver import Table
+from engine.hypervisor.sim.flags import Lazy
+
+ES, CS, SS, DS, FS, GS, _LDT, TR, GDT, IDT = range(10)
+_SEGMENT = struct.Struct("<I4xQII")
+"""Selector, base, limit, and the upper half of the descriptor (QEMU, SegmentCache)."""
+_HFLAGS, _OLD = 8, 112
+_CPL = 3
+_NONE = -1
+
+
+class Image:
+    """All of a core's registers as they were when taken."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self._context = engine.context_save()
+        self._raw = (ctypes.c_char * self._context.size).from_address(self._context.context.value)
+        self._segments, self._exception = segments_offset(), exception_offset()
+
+    def take(self) -> None:
+        self._engine.context_update(self._context)
+
+    def put(self) -> None:
+        """Make the core's registers those of the image."""
+        self._engine.context_restore(self._context)
+
+    def lazy(self) -> Lazy:
+        return Lazy(*LAZY.unpack_from(self._raw, lazy_offset()))
+
+    def table(self, index: int) -> Table:
+        selector, base, limit, _ = _SEGMENT.unpack_from(self._raw, self._at(index))
+        return Table(base, limit, selector)
+
+    def set_segment(self, index: int, selector: int, limit: int, descriptor: int, base: int = 0) -> None:
+        _SEGMENT.pack_into(self._raw, self._at(index), selector, base, limit, descriptor)
+
+    def set_cpl(self, cpl: int) -> None:
+        at = self._segments - _HFLAGS
+        (hflags,) = struct.unpack_from("<I", self._raw, at)
+        struct.pack_into("<I", self._raw, at, hflags & ~_CPL | cpl)
+
+    def take_exception(self) -> tuple[int, bool]:
+        """(error code, whether by INT n) of the exception that stopped the run. Forgets it: the engine would take the
+        next one for a double fault, as it does not know when an exception has been delivered."""
+        code, software = struct.unpack_from("<ii", self._raw, self._exception)
+        struct.pack_into("<i", self._raw, self._exception + _OLD, _NONE)
+        return code & 0xFFFF_FFFF, bool(software)
+
+    def _at(self, index: int) -> int:
+        return self._segments + index * _SEGMENT.size
