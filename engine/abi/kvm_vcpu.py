@@ -42,6 +42,8 @@ class CpuidEntry(ctypes.LittleEndianStructure):
 CPUID_FLAG_SIGNIFCANT_INDEX = 1
 """Spelled as in the header."""
 
+GUESTDBG_USE_HW_BP = 0x20000
+
 # struct kvm_run, byte offsets of KVM_EXIT_X86_RDMSR and KVM_EXIT_X86_WRMSR.
 RUN_MSR_ERROR = 32
 RUN_MSR_REASON = 40

@@ -12,6 +12,10 @@ CR4_PAE = 1 << 5
 CR4_OSFXSR = 1 << 9
 CR4_OSXMMEXCPT = 1 << 10
 
+DR7_FIXED = 1 << 10
+DR7_G0 = 1 << 1
+"""Global enable of breakpoint 0; two bits further for each of the others. Their kind stays 0: execution."""
+
 EFER_LME = 1 << 8
 EFER_LMA = 1 << 10
 EFER_NXE = 1 << 11
@@ -33,4 +37,6 @@ SEGMENT_LIMIT = 0xFFFF_FFFF
 
 RFLAGS_FIXED = 1 << 1
 RFLAGS_CF = 1 << 0
+RFLAGS_TF = 1 << 8
 RFLAGS_DF = 1 << 10
+RFLAGS_RF = 1 << 16

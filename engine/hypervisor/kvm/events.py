@@ -32,7 +32,7 @@ def queue(fd: VcpuFd, event: Inject) -> None:
 def undelivered(fd: VcpuFd) -> int | None:
     """The vector of an exception that the last entry could not deliver, and that the next will try to again.
 
-    Not a pending one: with KVM_EXIT_INTERNAL_ERROR the kernel leaves a #UD of its own pending (handle_emulation_failure).
+    Not a pending one: with KVM_EXIT_INTERNAL_ERROR kernels leave a #UD of their own pending (handle_emulation_failure).
     """
     events = fd.events()
     return events.exception_nr if events.exception_injected and not events.exception_pending else None

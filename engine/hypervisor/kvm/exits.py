@@ -5,6 +5,8 @@ from engine.hypervisor.kvm.origin import Origin
 from engine.hypervisor.kvm.run_page import RIP, RunPage
 from engine.model.exits import AnyExit, HltExit, InternalError, Interrupted, RingFullExit, ShutdownExit
 
+STEPPED = "KVM_EXIT_DEBUG single step"
+
 
 def halted(page: RunPage, vcpu: int, vtl: int) -> HltExit:
     return HltExit(vcpu=vcpu, vtl=vtl, rip=page.u64[RIP], raw="KVM_EXIT_HLT")
@@ -22,6 +24,11 @@ def interrupted(rip: int, vcpu: int, vtl: int) -> Interrupted:
     return Interrupted(vcpu=vcpu, vtl=vtl, rip=rip, raw="KVM_RUN EINTR")
 
 
+def stepped(page: RunPage, vcpu: int, vtl: int) -> Interrupted:
+    """The end of a budget of one instruction."""
+    return Interrupted(vcpu=vcpu, vtl=vtl, rip=page.u64[RIP], raw=STEPPED)
+
+
 def plain(page: RunPage, vcpu: int, vtl: int) -> AnyExit:
     """The exit in `page`; one that this program does not know is an InternalError with its number."""
     reason = page.u32[2]
@@ -36,4 +43,8 @@ def internal_error(origin: Origin, raw: str, facts: dict[str, int], vcpu: int, v
     return InternalError(vcpu=vcpu, vtl=vtl, rip=origin.rip, code=origin.code, text=origin.text, raw=raw, facts=facts)
 
 
-_PLAIN = {int(ExitReason.HLT): halted, int(ExitReason.SHUTDOWN): shut_down}
+_PLAIN = {
+    int(ExitReason.HLT): halted,
+    int(ExitReason.SHUTDOWN): shut_down,
+    int(ExitReason.DEBUG): stepped,
+}

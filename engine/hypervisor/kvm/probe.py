@@ -16,9 +16,12 @@ from engine.model.rights import Rights
 # 16-bit code at 0: out 0x10, al; mov [bx], al; hlt; mov al, [bx]; hlt
 _CODE = b"\xe6\x10" + b"\x88\x07\xf4" + b"\x8a\x07\xf4"
 _OUT_LENGTH = 2
-_LOAD = 5
+_LOAD, _LOAD_LENGTH = 5, 2
 _FENCED = 0x1000
 _LOADED = 0x2000
+
+
+STEP_REASON = "this kernel runs on where KVM_GUESTDBG_SINGLESTEP should end a run after one instruction"
 
 
 class Behaviour(msgspec.Struct, frozen=True):
@@ -33,6 +36,8 @@ class Behaviour(msgspec.Struct, frozen=True):
     """Such a store was reported by EFAULT, before the instruction had done anything (kernels with hardware paging)."""
     logs_loads: bool
     """A page that was only loaded from, for the first time, is in the dirty log."""
+    steps: bool
+    """KVM_GUESTDBG_SINGLESTEP ends a run after one instruction."""
 
 
 def probe(device: int) -> Behaviour:
@@ -64,7 +69,7 @@ def _observe(vm: VmFd, vcpu: VcpuFd, ram: Ram, view: View) -> Behaviour:
     out_past = vcpu.page.u32[2] == ExitReason.IO and vcpu.registers().rip == _OUT_LENGTH
     written = _store(vcpu, ram, view, Rights.RX)
     closed = _store(vcpu, ram, view, Rights.NONE)
-    return Behaviour(out_past, written.fenced, closed.fenced, closed.by_fault, _logs_loads(vm, vcpu))
+    return Behaviour(out_past, written.fenced, closed.fenced, closed.by_fault, _logs_loads(vm, vcpu), _steps(vcpu))
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -90,3 +95,15 @@ def _logs_loads(vm: VmFd, vcpu: VcpuFd) -> bool:
     vcpu.set_registers(Registers(rbx=_LOADED, rip=_LOAD))
     vcpu.enter()
     return bool(int(log.fill(vm, 0, 1)[0]) >> _LOADED // mmap.PAGESIZE & 1)
+
+
+def _steps(vcpu: VcpuFd) -> bool:
+    vcpu.finish()
+    vcpu.set_registers(Registers(rbx=_LOADED, rip=_LOAD))
+    try:
+        vcpu.single_step()
+        vcpu.enter()
+        vcpu.end_single_step()
+    except OSError:  # not to be had at all
+        return False
+    return vcpu.page.u32[2] == ExitReason.DEBUG and vcpu.registers().rip == _LOAD + _LOAD_LENGTH

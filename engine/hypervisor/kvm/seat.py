@@ -4,7 +4,7 @@ from engine.abi.kvm import ExitReason
 from engine.hypervisor.kvm.address_space import AddressSpace
 from engine.hypervisor.kvm.run_page import CR3, RIP
 from engine.hypervisor.kvm.space import GuestSpace
-from engine.hypervisor.kvm.stepper import TRAP_BIT, TRAP_BYTE, Stepper, pushes_flags
+from engine.hypervisor.kvm.stepper import Stepper, hide_trap_flag, pushes_flags
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.x86.decode import MAX_LENGTH
 
@@ -12,7 +12,10 @@ _DEBUG = int(ExitReason.DEBUG)
 
 
 class Seat:
-    """`active` is the one to enter; `unread`: an exit is in its page already, left there by finishing an operation."""
+    """`active` is the one to enter; `unread`: an exit is in its page already, left there by finishing an operation.
+
+    `steps` counts the instructions that the helper has executed.
+    """
 
     def __init__(self, space: GuestSpace, index: int, cr3: int) -> None:
         self._space = space
@@ -20,6 +23,7 @@ class Seat:
         self.fds: list[VcpuFd] = []
         self.stepper = Stepper(space.vtls[-1].vm, index)
         self.unread = self._pushes_flags = False
+        self.steps = 0
         try:
             for vtl in space.vtls:
                 self.fds.append(VcpuFd(vtl.vm, index))
@@ -50,9 +54,10 @@ class Seat:
         self.active = self.stepper.begin(self.active)
 
     def end_step(self) -> None:
+        self.steps += 1
         self.stepper.end(self.fds[self.vtl])
         if self._pushes_flags:
-            self._clear_trap_flag()
+            hide_trap_flag(self._space, self.addresses(), self.active.registers().rsp)
         self.abandon_step()
 
     def abandon_step(self) -> None:
@@ -82,12 +87,6 @@ class Seat:
         for fd in self.all_fds():
             fd.close()
         self.fds, self.stepper.fd = [], None
-
-    def _clear_trap_flag(self) -> None:
-        gpa = self.addresses().gpa(self.active.registers().rsp + TRAP_BYTE)
-        flags = self._space.load(gpa, 1) if gpa is not None else None
-        if gpa is not None and flags is not None:
-            self._space.store(gpa, bytes([flags[0] & ~TRAP_BIT]))
 
     def _execute_step(self) -> None:
         self.stepper.execute()

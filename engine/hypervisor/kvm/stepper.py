@@ -7,7 +7,9 @@ tables, and gives the state back. What it writes is in that VM's dirty log, whic
 import iced_x86 as iced
 
 from engine.abi.kvm import Cap, Ioctl
+from engine.hypervisor.kvm.address_space import AddressSpace
 from engine.hypervisor.kvm.ioctl import call
+from engine.hypervisor.kvm.space import GuestSpace
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.hypervisor.kvm.vm_fd import VmFd
 from engine.x86.decode import decode_raw
@@ -21,6 +23,14 @@ def pushes_flags(code: bytes, rip: int) -> bool:
     """Whether the instruction stores RFLAGS: stepped by hardware, it stores the trap flag that steps it."""
     found = decode_raw(code, rip)
     return found is not None and found.mnemonic in (iced.Mnemonic.PUSHF, iced.Mnemonic.PUSHFQ)
+
+
+def hide_trap_flag(space: GuestSpace, addresses: AddressSpace, at: int) -> None:
+    """Take TF out of the flags stored at guest-virtual address `at`."""
+    gpa = addresses.gpa(at + TRAP_BYTE)
+    flags = space.load(gpa, 1) if gpa is not None else None
+    if gpa is not None and flags is not None and flags[0] & TRAP_BIT:
+        space.store(gpa, bytes([flags[0] & ~TRAP_BIT]))
 
 
 class Stepper:

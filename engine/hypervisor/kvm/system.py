@@ -11,7 +11,7 @@ from engine.hypervisor.contract.errors import HypervisorError, HypervisorMissing
 from engine.hypervisor.kvm.ioctl import call
 from engine.hypervisor.kvm.kick import install_kick_signal
 from engine.hypervisor.kvm.partition import KvmVm
-from engine.hypervisor.kvm.probe import Behaviour, probe
+from engine.hypervisor.kvm.probe import STEP_REASON, Behaviour, probe
 from engine.hypervisor.kvm.ring_probe import heeds_soft_limit
 from engine.model.rights import Rights
 
@@ -110,6 +110,8 @@ def _capabilities(fd: int, behaviour: Behaviour) -> Capabilities:
         denies_whole=behaviour.denies_whole,
         logs_loads=behaviour.logs_loads,
         mask_reason=_MASK_REASON,
+        single_step=behaviour.steps,
+        step_reason="" if behaviour.steps else STEP_REASON,
         ring_bytes=ring_bytes,
         ring_reason=_RING_REASON if ring_bytes and not heeds_soft_limit(fd) else "",
     )

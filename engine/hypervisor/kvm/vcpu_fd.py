@@ -3,8 +3,9 @@
 import ctypes
 import os
 import struct
+from collections.abc import Sequence
 
-from engine.abi import kvm
+from engine.abi import kvm, kvm_vcpu, x86
 from engine.abi.kvm import GuestDebug, Ioctl, Sregs
 from engine.abi.kvm_vcpu import VcpuEvents
 from engine.hypervisor.contract.errors import HypervisorError
@@ -93,9 +94,19 @@ class VcpuFd:
             self.page.immediate_exit = before
         return False
 
-    def single_step(self) -> None:
-        """From now on every instruction ends in KVM_EXIT_DEBUG."""
-        call(self.fd, Ioctl.KVM_SET_GUEST_DEBUG, GuestDebug(kvm.GUESTDBG_ENABLE | kvm.GUESTDBG_SINGLESTEP))
+    def single_step(self, breakpoints: Sequence[int] = ()) -> None:
+        """From now on every instruction ends in KVM_EXIT_DEBUG, and so does arriving at one of 4 breakpoints."""
+        request = GuestDebug(kvm.GUESTDBG_ENABLE | kvm.GUESTDBG_SINGLESTEP)
+        if breakpoints:
+            request.control |= kvm_vcpu.GUESTDBG_USE_HW_BP
+            request.debugreg[7] = x86.DR7_FIXED
+        for number, address in enumerate(breakpoints):
+            request.debugreg[number] = address
+            request.debugreg[7] |= x86.DR7_G0 << 2 * number
+        call(self.fd, Ioctl.KVM_SET_GUEST_DEBUG, request)
+
+    def end_single_step(self) -> None:
+        call(self.fd, Ioctl.KVM_SET_GUEST_DEBUG, GuestDebug())
 
     def copy_state(self, source: "VcpuFd") -> None:
         """Take over `source`'s general, system and x87/SSE registers."""
