@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from engine.conformance.text import conformance_text
 from engine.hypervisor.contract.errors import HypervisorMissing, Unsupported
 from engine.machine.program import check_scenario
 from engine.model.problems import ScenarioProblems
@@ -62,6 +63,20 @@ def doctor(arguments: argparse.Namespace) -> int:
     return 0 if all(finding.usable for finding in found.findings) else MISSING
 
 
+def conformance(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from app.conformance.service import examine_here
+
+    found = asyncio.run(examine_here(arguments.hypervisor or ("kvm", "sim")))
+    if arguments.json:
+        _print_json(found)
+    else:
+        for line in conformance_text(found):
+            print(line)
+    return FAILED if found.failed else 0
+
+
 def serve(arguments: argparse.Namespace) -> int:
     # The other commands must not need the web stack to start.
     from pydantic import ValidationError
@@ -102,6 +117,10 @@ def _parser() -> argparse.ArgumentParser:
     runner.add_argument("--hypervisor", choices=("auto", "kvm", "sim"), default="auto")
     runner.add_argument("--json", action="store_true", help="print one JSON object")
     runner.set_defaults(command=run)
+    verifier = commands.add_parser("conformance", help="check whether this host's hypervisors keep the contract")
+    verifier.add_argument("--hypervisor", choices=("kvm", "sim"), action="append", help="only this one")
+    verifier.add_argument("--json", action="store_true", help="print one JSON object")
+    verifier.set_defaults(command=conformance)
     examiner = commands.add_parser("doctor", help="say what this host can do, and what to do where it cannot")
     examiner.add_argument("--json", action="store_true", help="print one JSON object")
     examiner.set_defaults(command=doctor)

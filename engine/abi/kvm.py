@@ -42,6 +42,8 @@ class Cap(IntEnum):
     NR_MEMSLOTS = 10
     SYNC_MMU = 16
     SET_GUEST_DEBUG = 23
+    XEN_HVM = 38
+    HYPERV = 44
     MAX_VCPUS = 66
     SYNC_REGS = 74
     READONLY_MEM = 81

@@ -149,3 +149,46 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     assert done.returncode == 1
     assert port in done.stderr
     assert "Traceback" not in done.stderr
+
+
+REPORT = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["state", "kernel", "failed", "hypervisors", "checks"],
+    "properties": {
+        "state": {"const": "done"},
+        "kernel": {"type": "string"},
+        "failed": {"const": 0},
+        "hypervisors": {"type": "array", "items": {"required": ["hypervisor", "label", "problem", "counts"]}},
+        "checks": {
+            "type": "array",
+            "items": {
+                "required": ["id", "subject", "says", "source", "answers"],
+                "properties": {
+                    "answers": {
+                        "additionalProperties": {
+                            "required": ["verdict", "reason", "seconds"],
+                            "properties": {"verdict": {"enum": ["pass", "not possible"]}},
+                        }
+                    }
+                },
+            },
+        },
+    },
+}
+
+
+def test_conformance_is_one_json_object_with_an_answer_from_each() -> None:
+    done = ringfence("conformance", "--json")
+    report = json.loads(done.stdout)
+    jsonschema.validate(report, REPORT)
+    assert done.returncode == 0
+    assert [one["hypervisor"] for one in report["hypervisors"]] == ["kvm", "sim"]
+    assert all(set(check["answers"]) == {"kvm", "sim"} for check in report["checks"])
+
+
+def test_conformance_says_in_words_what_was_not_possible() -> None:
+    done = ringfence("conformance", "--hypervisor", "sim")
+    assert done.returncode == 0
+    assert done.stdout.startswith("sim: simulator")
+    assert "kvm" not in done.stdout.split("\n")[0]

@@ -53,7 +53,7 @@ def test_every_scenario_field_is_documented(field: str) -> None:
     assert f"`{field}`" in doc("docs/scenario.md")
 
 
-@pytest.mark.parametrize("verb", ["serve", "run", "doctor"])
+@pytest.mark.parametrize("verb", ["serve", "run", "doctor", "conformance"])
 def test_every_verb_is_in_the_readme(verb: str) -> None:
     assert f"ringfence {verb}" in doc("README.md")
 

@@ -17,50 +17,7 @@ from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import MIB, RAM, Guest, facts
 
 DATA, PAGE, VOID = Guest.DATA, Guest.PAGE, Guest.VOID
-LOG, READONLY = int(SlotFlags.LOG), int(SlotFlags.READONLY)
-
-REGIONS = [
-    ("unaligned size", Memslot(2, VOID, 0x1800, 4 * MIB), errno.EINVAL),
-    ("unaligned base", Memslot(2, VOID + 0x800, MIB, 4 * MIB), errno.EINVAL),
-    ("unaligned offset", Memslot(2, VOID, MIB, 4 * MIB + 0x800), errno.EINVAL),
-    ("last id", Memslot(32763, VOID, MIB, 4 * MIB), 0),
-    ("id too large", Memslot(32764, VOID, MIB, 4 * MIB), errno.EINVAL),
-    ("unknown flag", Memslot(2, VOID, MIB, 4 * MIB, 1 << 5), errno.EINVAL),
-    ("delete what is not there", Memslot(2, VOID, 0, 4 * MIB), errno.EINVAL),
-    ("resize", Memslot(1, DATA, MIB, 2 * MIB, LOG), errno.EINVAL),
-    ("other backing", Memslot(1, DATA, 2 * MIB, 4 * MIB, LOG), errno.EINVAL),
-    ("toggle READONLY", Memslot(1, DATA, 2 * MIB, 2 * MIB, LOG | READONLY), errno.EINVAL),
-    ("beyond RAM", Memslot(2, VOID, MIB, RAM), errno.EINVAL),
-    ("gpa wraps", Memslot(2, (1 << 64) - MIB, 2 * MIB, 4 * MIB), errno.EINVAL),
-    ("overlap", Memslot(2, VOID - PAGE_SIZE, MIB, 4 * MIB), errno.EEXIST),
-    ("move onto another", Memslot(1, MIB, 2 * MIB, 2 * MIB, LOG), errno.EEXIST),
-    ("move", Memslot(1, VOID, 2 * MIB, 2 * MIB, LOG), 0),
-    ("toggle LOG", Memslot(1, DATA, 2 * MIB, 2 * MIB), 0),
-    ("READONLY and LOG", Memslot(2, VOID, MIB, 4 * MIB, LOG | READONLY), 0),
-    ("same again", Memslot(1, DATA, 2 * MIB, 2 * MIB, LOG), 0),
-    ("aliased backing", Memslot(2, VOID, 2 * MIB, 2 * MIB), 0),
-    ("delete", Memslot(1, DATA, 0, 2 * MIB), 0),
-]
-
-
-@pytest.mark.parametrize(("slot", "code"), [row[1:] for row in REGIONS], ids=[row[0] for row in REGIONS])
-def test_errnos_of_set_memory_region(guest: Guest, slot: Memslot, code: int) -> None:
-    before = guest.vm.slots
-    if code:
-        with pytest.raises(HypervisorError) as raised:
-            guest.vm.set_memory_region(slot)
-        assert raised.value.errno == code
-        assert guest.vm.slots == before
-    else:
-        guest.vm.set_memory_region(slot)
-        assert guest.vm.slots.get(slot.slot) == (slot if slot.size else None)
-
-
-@pytest.mark.parametrize(("slot", "code"), [(0, errno.ENOENT), (7, errno.ENOENT), (32764, errno.EINVAL)])
-def test_errnos_of_get_dirty_log(guest: Guest, slot: int, code: int) -> None:
-    with pytest.raises(HypervisorError) as raised:
-        guest.vm.get_dirty_log(slot)
-    assert raised.value.errno == code
+LOG = int(SlotFlags.LOG)
 
 
 def test_errnos_of_set_mask_and_vtls(guest: Guest) -> None:

@@ -1,0 +1,1 @@
+"""Whether the hypervisors of this host keep the contract."""

@@ -1,0 +1,40 @@
+"""Every hypervisor passes every check, or says why it cannot be asked."""
+
+from collections import Counter
+
+import pytest
+
+from engine.conformance.catalogue import BY_ID, CHECKS
+from engine.conformance.examine import examine
+from engine.hypervisor.choose import choose
+from engine.hypervisor.contract.capabilities import Capabilities
+from engine.hypervisor.contract.errors import HypervisorMissing
+from engine.model.rights import Rights, is_valid_mask, rights_text
+
+
+def impossible(host: Capabilities) -> set[str]:
+    """Checks that a host with these capabilities need not answer."""
+    masks = {f"masks.{rights_text(mask)}" for mask in map(Rights, range(16)) if is_valid_mask(mask)}
+    enforced = {f"masks.{rights_text(Rights(mask))}" for mask in host.masks}
+    rings = {"ring.soft-limit-heeded"} if host.ring_reason else set[str]()
+    proposals = {check.id for check in CHECKS if check.subject == "proposals"}
+    return (masks - enforced) | rings | {"ring.size-4096"} | proposals
+
+
+@pytest.mark.parametrize("id", list(BY_ID))
+@pytest.mark.parametrize("name", ["sim", "kvm"])
+def test_a_hypervisor_passes_or_says_why_not(id: str, name: str) -> None:
+    try:
+        hypervisor, _ = choose(name)
+    except HypervisorMissing as missing:
+        pytest.skip(f"NO {name.upper()} ON THIS HOST: {missing.reason}")
+    result = examine(hypervisor, BY_ID[id])
+    assert result.verdict != "fail", result.reason
+    if result.verdict == "not possible":
+        assert id in impossible(hypervisor.capabilities)
+        assert result.reason
+
+
+def test_each_check_has_a_name_of_its_own_a_sentence_and_a_source() -> None:
+    assert [id for id, times in Counter(check.id for check in CHECKS).items() if times > 1] == []
+    assert [check.id for check in CHECKS if not check.says or not check.source or " " in check.id] == []
