@@ -236,7 +236,3 @@ class GuestDebug(ctypes.LittleEndianStructure):
 REGS_SIZE = 144
 """struct kvm_regs: rax rbx rcx rdx rsi rdi rsp rbp r8 to r15 rip rflags, u64 each."""
 FPU_SIZE = 416
-CPUID_ENTRIES = 256
-"""KVM_MAX_CPUID_ENTRIES of arch/x86: the most that KVM_SET_CPUID2 takes."""
-CPUID_HEADER_SIZE = 8
-CPUID_ENTRY_SIZE = 40

@@ -39,6 +39,20 @@ class CpuidEntry(ctypes.LittleEndianStructure):
     )
 
 
+CPUID_ENTRIES = 256
+"""KVM_MAX_CPUID_ENTRIES of arch/x86: the most that KVM_SET_CPUID2 takes."""
+
+
+class Cpuid(ctypes.LittleEndianStructure):
+    """struct kvm_cpuid2 with room for all that a table can have."""
+
+    _fields_ = (
+        ("nent", ctypes.c_uint32),
+        ("padding", ctypes.c_uint32),
+        ("entries", CpuidEntry * CPUID_ENTRIES),
+    )
+
+
 CPUID_FLAG_SIGNIFCANT_INDEX = 1
 """Spelled as in the header."""
 

@@ -24,9 +24,13 @@ def interrupted(rip: int, vcpu: int, vtl: int) -> Interrupted:
     return Interrupted(vcpu=vcpu, vtl=vtl, rip=rip, raw="KVM_RUN EINTR")
 
 
-def stepped(page: RunPage, vcpu: int, vtl: int) -> Interrupted:
+def stepped(rip: int, vcpu: int, vtl: int) -> Interrupted:
     """The end of a budget of one instruction."""
-    return Interrupted(vcpu=vcpu, vtl=vtl, rip=page.u64[RIP], raw=STEPPED)
+    return Interrupted(vcpu=vcpu, vtl=vtl, rip=rip, raw=STEPPED)
+
+
+def debugged(page: RunPage, vcpu: int, vtl: int) -> Interrupted:
+    return stepped(page.u64[RIP], vcpu, vtl)
 
 
 def plain(page: RunPage, vcpu: int, vtl: int) -> AnyExit:
@@ -46,5 +50,5 @@ def internal_error(origin: Origin, raw: str, facts: dict[str, int], vcpu: int, v
 _PLAIN = {
     int(ExitReason.HLT): halted,
     int(ExitReason.SHUTDOWN): shut_down,
-    int(ExitReason.DEBUG): stepped,
+    int(ExitReason.DEBUG): debugged,
 }

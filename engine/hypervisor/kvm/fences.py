@@ -8,6 +8,7 @@ from engine.hypervisor.kvm.pending import Denied, Io, Msr, Pending, Shape
 from engine.hypervisor.kvm.rewind import before
 from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace, Verdict
+from engine.hypervisor.kvm.stepper import Stepper
 from engine.hypervisor.kvm.trial import Answers, Trial
 from engine.hypervisor.kvm.violation import Failure
 from engine.hypervisor.kvm.withdraw import withdraw
@@ -34,6 +35,11 @@ class Fences:
     @property
     def waiting(self) -> Pending | None:
         return self.pending or self.again
+
+    @property
+    def tries(self) -> Stepper | None:
+        """The helper that instructions are tried out on; None where none are."""
+        return self._trial.stepper if self._trial else None
 
     def tell(self, operation: Io | Msr) -> AnyExit:
         self.pending = operation

@@ -8,10 +8,12 @@ import iced_x86 as iced
 
 from engine.abi.kvm import Cap, Ioctl
 from engine.hypervisor.kvm.address_space import AddressSpace
+from engine.hypervisor.kvm.cpuid import set_table
 from engine.hypervisor.kvm.ioctl import call
 from engine.hypervisor.kvm.space import GuestSpace
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.hypervisor.kvm.vm_fd import VmFd
+from engine.model.cpuid import CpuidLeaf
 from engine.x86.decode import decode_raw
 
 TRAP_BYTE = 1
@@ -34,11 +36,15 @@ def hide_trap_flag(space: GuestSpace, addresses: AddressSpace, at: int) -> None:
 
 
 class Stepper:
-    """`fd` is the helper, made at the first use. `answered`: its exit has been resolved, so the step ends next."""
+    """`fd` is the helper, made at the first use, with `cpuid` where that is given.
+
+    `answered`: its exit has been resolved, so the step ends next.
+    """
 
     def __init__(self, vm: VmFd, index: int) -> None:
         self._vm, self._index = vm, index
         self.fd: VcpuFd | None = None
+        self.cpuid: tuple[CpuidLeaf, ...] | None = None
         self.answered = False
 
     def begin(self, source: VcpuFd) -> VcpuFd:
@@ -47,6 +53,8 @@ class Stepper:
             # Half way up the ids KVM has, out of the way of the ids people use.
             ids = call(self._vm.kvm, Ioctl.KVM_CHECK_EXTENSION, int(Cap.MAX_VCPU_ID))
             self.fd = VcpuFd(self._vm, ids // 2 + self._index)
+            if self.cpuid is not None:
+                set_table([self.fd], self.cpuid)
         self.fd.copy_state(source)
         # Only now: KVM arms the step for the RIP it sees here, and hardware takes no step armed for another.
         self.fd.single_step()

@@ -43,7 +43,7 @@ class Trial:
 
     def __init__(self, space: GuestSpace, copy: Vtl, index: int) -> None:
         self._space, self._copy = space, copy
-        self._stepper = Stepper(copy.vm, index)
+        self.stepper = Stepper(copy.vm, index)
 
     def told(self, source: VcpuFd, addresses: AddressSpace, denied: Denied, answers: Answers) -> bytes | None:
         """What the denied store would store; None when it cannot be found out this way."""
@@ -60,12 +60,12 @@ class Trial:
             for (gpa, size), data in stores.items():
                 if (gpa, size) not in answers.dropped:
                     self._space.store(gpa, data)
-            self._stepper.end(source)
+            self.stepper.end(source)
             return True
 
     def close(self) -> None:
-        if self._stepper.fd:
-            self._stepper.fd.close()
+        if self.stepper.fd:
+            self.stepper.fd.close()
 
     def _try(
         self, source: VcpuFd, addresses: AddressSpace, denied: Denied, answers: Answers
@@ -88,9 +88,9 @@ class Trial:
 
     def _step(self, source: VcpuFd) -> VcpuFd | None:
         """The helper after the step; None when it did not get that far."""
-        fd = self._stepper.begin(source)
+        fd = self.stepper.begin(source)
         try:
-            self._stepper.execute()
+            self.stepper.execute()
         except OSError:
             return None
         if fd.page.u32[2] == _DEBUG:

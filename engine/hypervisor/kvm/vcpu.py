@@ -3,9 +3,10 @@
 import errno
 import threading
 
+from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.hypervisor.contract.vectors import require_exception
-from engine.hypervisor.kvm import events, exits, single_step
+from engine.hypervisor.kvm import cpuid, events, exits, single_step
 from engine.hypervisor.kvm.entry import Entry
 from engine.hypervisor.kvm.fences import Fences
 from engine.hypervisor.kvm.kick import interrupt
@@ -13,6 +14,7 @@ from engine.hypervisor.kvm.probe import STEP_REASON, Behaviour
 from engine.hypervisor.kvm.run_page import RIP
 from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace
+from engine.model.cpuid import CpuidLeaf
 from engine.model.dirty import DirtyPage, RingHarvest
 from engine.model.exits import AnyExit
 from engine.model.registers import Registers
@@ -83,6 +85,13 @@ class KvmVcpu:
         self._require_settled("inject")
         events.queue(self._seat.active, event)
 
+    def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:
+        require_table(leaves)
+        cpuid.set_table(self._seat.fds, leaves)
+        for stepper in (self._seat.stepper, self._fences.tries):
+            if stepper:
+                stepper.cpuid = leaves
+
     def enter_vtl(self, vtl: int) -> None:
         """EBUSY while an exit waits to be answered or an access to be made again."""
         highest = len(self._space.vtls) - 1
@@ -118,7 +127,7 @@ class KvmVcpu:
             while exit is None:
                 exit = self._interrupted(self.registers().rip) if self._kicked else self._entry.enter()
                 if exit is None and self._seat.steps != steps:
-                    exit = exits.stepped(self._seat.active.page, self.index, self._seat.vtl)
+                    exit = exits.stepped(self.registers().rip, self.index, self._seat.vtl)
         if halts and exit.raw == exits.STEPPED:
             return exits.halted(self._seat.active.page, self.index, self._seat.vtl)
         return exit

@@ -1,13 +1,12 @@
 """One KVM vCPU of one VM: its file descriptor, run page and register calls. Knows nothing of VTLs or masks."""
 
-import ctypes
 import os
 import struct
 from collections.abc import Sequence
 
 from engine.abi import kvm, kvm_vcpu, x86
 from engine.abi.kvm import GuestDebug, Ioctl, Sregs
-from engine.abi.kvm_vcpu import VcpuEvents
+from engine.abi.kvm_vcpu import CPUID_ENTRIES, Cpuid, VcpuEvents
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.kvm.ioctl import call, runner
 from engine.hypervisor.kvm.long_mode import enter_long_mode
@@ -122,10 +121,13 @@ class VcpuFd:
         self.page.close()
         os.close(self.fd)
 
+    def set_cpuid(self, table: Cpuid) -> None:
+        """KVM_SET_CPUID2 (api.rst 4.46); `cpuid` is what was set last."""
+        call(self.fd, Ioctl.KVM_SET_CPUID2, table, ("cpuid", table.nent, "cannot be changed once the vCPU has run"))
+        self.cpuid = table
+
     def _set_supported_cpuid(self, device: int) -> None:
-        # Without a CPUID that has long mode, KVM refuses EFER.LME (api.rst 4.46).
-        size = kvm.CPUID_HEADER_SIZE + kvm.CPUID_ENTRIES * kvm.CPUID_ENTRY_SIZE
-        table = (ctypes.c_char * size)()
-        struct.pack_into("<I", table, 0, kvm.CPUID_ENTRIES)
+        # Without a CPUID that has long mode, KVM refuses EFER.LME.
+        table = Cpuid(nent=CPUID_ENTRIES)
         call(device, Ioctl.KVM_GET_SUPPORTED_CPUID, table)
-        call(self.fd, Ioctl.KVM_SET_CPUID2, table)
+        self.set_cpuid(table)
