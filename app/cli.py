@@ -162,7 +162,10 @@ def _diagnosis(finding: Finding) -> str:
     text = f"{finding.hypervisor}: yes, {finding.label}; masks it can enforce: {', '.join(finding.masks)}"
     if finding.refused_masks:
         text += f"; not {', '.join(finding.refused_masks)}: {finding.mask_reason}"
-    return f"{text}. Dirty rings: {finding.ring_reason}" if finding.ring_reason else text
+    if finding.ring_reason:
+        text += f". Dirty rings: {finding.ring_reason}"
+    lines = [text, f"  has {', '.join(finding.extensions) or 'no extension'}"]
+    return "\n".join(lines + [f"  lacks {name}: {reason}" for name, reason in finding.lacks.items()])
 
 
 def _complain(status: int, *lines: str) -> int:

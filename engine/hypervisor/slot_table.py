@@ -8,6 +8,9 @@ from engine.model.memslot import Memslot
 ADDRESS_SPACE_SHIFT = 16
 """Slot numbers above it name an address space (api.rst 4.35). Guests here run in the first alone, never in SMM."""
 
+SlotState = tuple[dict[int, Memslot], tuple[list[int], list[Memslot]]]
+"""What a table held at a moment, opaque."""
+
 
 class SlotTable:
     """Present slots. They do not overlap within an address space, so at most one of the first holds a gpa."""
@@ -62,6 +65,14 @@ class SlotTable:
             found.append((slot, slot.offset + gpa - slot.base, length))
             gpa, size = gpa + length, size - length
         return found
+
+    def state(self) -> SlotState:
+        """For a snapshot."""
+        return self.by_id.copy(), self._sorted
+
+    def restore(self, state: SlotState) -> None:
+        by_id, self._sorted = state
+        self.by_id = by_id.copy()
 
     def _replace(self, old: Memslot | None, new: Memslot) -> None:
         bases, slots = self._sorted[0].copy(), self._sorted[1].copy()

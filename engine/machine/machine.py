@@ -80,10 +80,11 @@ class Machine:
             mask = int(self.vm.mask(exit.vtl, exit.gpa >> PAGE_SHIFT))
         found = answer(exit, self.policy)
         self.record([(ExitTaken, {"exit": exit, "resolution": found.resolution, "mask": mask})])
-        self._apply(vcpu, exit, found)
+        self._apply(vcpu, exit, found, mask)
 
-    def _apply(self, vcpu: Vcpu, exit: AnyExit, found: Answer) -> None:
-        if found.relax_to is not None and isinstance(exit, ProtectionExit):
+    def _apply(self, vcpu: Vcpu, exit: AnyExit, found: Answer, mask: int | None) -> None:
+        # Where the mask leaves all, something else denied it, and there is none to lift: it exits again.
+        if isinstance(exit, ProtectionExit) and found.relax_to is not None and mask != found.relax_to:
             page = PageRange(exit.gpa >> PAGE_SHIFT, 1)
             self.record([set_mask(self.vm, exit.vtl, page, found.relax_to)])
         if found.resolution is not None:

@@ -28,6 +28,10 @@ class Finding(msgspec.Struct, frozen=True):
     """The largest dirty ring; 0: none."""
     ring_reason: str = ""
     """Why a dirty ring can lose pages here; empty where it cannot."""
+    extensions: list[str] = []
+    """What a vm has besides (contract/extensions.py)."""
+    lacks: dict[str, str] = {}
+    """Why not, for each of the others."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -71,4 +75,6 @@ def _finding(host: Capabilities) -> Finding:
         mask_reason=host.mask_reason,
         ring_bytes=host.ring_bytes,
         ring_reason=host.ring_reason,
+        extensions=list(host.extensions),
+        lacks=host.lacks,
     )

@@ -116,7 +116,14 @@ def test_doctor_says_what_this_host_can_do() -> None:
     by_name = {finding["hypervisor"]: finding for finding in found["findings"]}
     assert by_name["sim"]["usable"]
     assert by_name["kvm"]["usable"] or by_name["kvm"]["problem"]
+    assert "AtomicRegions" in by_name["sim"]["extensions"]
+    assert not by_name["kvm"]["usable"] or "in no kernel" in by_name["kvm"]["lacks"]["AtomicRegions"]
     assert done.returncode == (0 if by_name["kvm"]["usable"] else 3)
+
+
+def test_doctor_says_in_words_what_each_hypervisor_has_besides() -> None:
+    told = ringfence("doctor").stdout
+    assert "has PermissionBitmap, MemoryAttributes, KickAll, AtomicRegions, AtomicHarvest" in told
 
 
 @pytest.mark.parametrize(

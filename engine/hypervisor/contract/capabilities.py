@@ -36,6 +36,10 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Why it does not."""
     extensions: tuple[str, ...] = ()
     """Names of the extensions that a vm has here, e.g. `Snapshots` (contract/extensions.py)."""
+    lacks: dict[str, str] = {}
+    """Why not, by name, of those that a vm does not have."""
+    address_spaces: int = 1
+    """What bits 31 to 16 of a slot number choose from (KVM_CAP_MULTI_ADDRESS_SPACE): with SMM, two. Guests run in 0."""
     ring_bytes: int = 0
     """The largest dirty ring a vCPU can have; 0: none."""
     ring_reason: str = ""

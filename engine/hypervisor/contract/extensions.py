@@ -4,6 +4,7 @@ The first five are in no kernel: they are what has been proposed on the lists, w
 own choosing where the proposals leave them open (docs/proposals.md). Only the simulator has them.
 """
 
+from enum import IntFlag
 from typing import Protocol
 
 from engine.model.address import PageRange
@@ -15,11 +16,13 @@ from engine.model.rights import Rights
 class PermissionBitmap(Protocol):
     """KVM_SET_MEMORY_REGION_PERM (kernel list, October 2022): R, W and X of every guest page, for all VTLs of the vm.
 
-    It binds what vCPUs do in KVM_RUN and nobody else: a denied access is a ProtectionExit, the VMM's writes pass.
+    It binds what vCPUs do in KVM_RUN and nobody else: a denied access is a ProtectionExit, the VMM's writes pass. What
+    a vCPU may do is what its VTL's mask, permissions and attributes all leave.
     """
 
     def set_permissions(self, pages: PageRange | PageSet, rights: Rights) -> None:
-        """All or none. EINVAL: W without R, KX without UX or the reverse, or pages beyond what a mask can be put on."""
+        """All or none; whether or not a slot is there now. X alone is allowed, as in an EPT. EINVAL: W without R, KX
+        without UX or the reverse, or pages beyond what a mask can be put on."""
         ...
 
     def permissions(self, gfn: int) -> Rights:
@@ -27,27 +30,40 @@ class PermissionBitmap(Protocol):
         ...
 
 
+class Attribute(IntFlag):
+    """Bits of KVM_SET_MEMORY_ATTRIBUTES as posted in June 2024: what is taken away. PRIVATE (8, the only one that was
+    merged) needs guest_memfd, which no vm here has."""
+
+    NR = 1
+    NW = 2
+    NX = 4
+
+
 class MemoryAttributes(Protocol):
     """R, W, X attributes by KVM_SET_MEMORY_ATTRIBUTES (kernel list, June 2024): negated, so that 0 is unrestricted."""
 
     def set_memory_attributes(self, address: int, size: int, attributes: int, flags: int = 0) -> None:
-        """`attributes`: NR 1, NW 2, NX 4, for all VTLs of the vm; no slot need be there. EINVAL: flags, size 0, not
-        page aligned, wraps, an unknown attribute, or one that leaves W or X without R."""
+        """For all VTLs of the vm; no slot need be there. They are not looked at where an access is no memory access:
+        in the void, and for stores to READONLY slots. EINVAL: flags, an unknown attribute, one that leaves W or X
+        without R, size 0, not page aligned, wraps, or ends beyond what a mask can be put on."""
         ...
 
-    def memory_attributes(self, gfn: int) -> int: ...
+    def memory_attributes(self, gfn: int) -> int:
+        """0 where none were set."""
+        ...
 
 
 class KickAll(Protocol):
     """KVM_KICK_ALL_RUNNING_VCPUS and KVM_RESUME_ALL_KICKED_VCPUS (kernel list, October 2022)."""
 
     def kick_all(self) -> None:
-        """Every vCPU is out of the guest when this returns, and each run returns Interrupted at once until resume_all.
-        From any thread. EBUSY: already kicked."""
+        """Every vCPU is out of the guest when this returns, and each run returns Interrupted at once until resume_all;
+        an exit that came before the kick is told first. vCPUs made meanwhile are kicked, too. From any thread but one
+        that is in run. EBUSY: already kicked."""
         ...
 
     def resume_all(self) -> None:
-        """EINVAL: not kicked."""
+        """From any thread. EINVAL: not kicked."""
         ...
 
 
@@ -56,7 +72,8 @@ class AtomicRegions(Protocol):
 
     def set_memory_regions(self, regions: tuple[Memslot, ...]) -> None:
         """In order, each as Vm.set_memory_region, but seen by vCPUs all at once; when one is refused, with its errno,
-        none happens. A slot may be deleted and another put in its place. EINVAL: none given; E2BIG: more than 64."""
+        none happens, and logs are as before. A slot may be deleted and another put in its place; an order in which
+        slots overlap on the way is EEXIST. EINVAL: none given; E2BIG: more than 64."""
         ...
 
 
@@ -94,3 +111,14 @@ class Statistics(Protocol):
     def of_vcpu(self, index: int) -> dict[str, int]:
         """EINVAL: no such vCPU."""
         ...
+
+
+EXTENSIONS: tuple[type, ...] = (
+    PermissionBitmap,
+    MemoryAttributes,
+    KickAll,
+    AtomicRegions,
+    AtomicHarvest,
+    Snapshots,
+    Statistics,
+)

@@ -8,16 +8,16 @@ E = TypeVar("E")
 
 
 class Offer:
-    """`had` by protocol (contract/extensions.py); `reasons` for those that this host lacks."""
+    """`had` by protocol (contract/extensions.py); `lacks` says by name why not the others (Capabilities.lacks)."""
 
-    def __init__(self, had: dict[type, Any], reasons: dict[type, str]) -> None:
-        self._had, self._reasons = had, reasons
+    def __init__(self, had: dict[type, Any], lacks: dict[str, str]) -> None:
+        self._had, self._lacks = had, lacks
 
     def get(self, kind: type[E]) -> E:
         """The extension, or Unsupported with the reason."""
         found = self._had.get(kind)
         if found is None:
-            raise Unsupported(kind.__name__, self._reasons.get(kind, "this hypervisor does not have it"))
+            raise Unsupported(kind.__name__, self._lacks.get(kind.__name__, "this hypervisor does not have it"))
         return found
 
     @property

@@ -43,7 +43,7 @@ class KvmVm:
         self._space = GuestSpace(self._device, ram, vtls, behaviour.denies_whole)
         self._tracking = DirtyTracking(self._space)
         self._vcpus: list[KvmVcpu] = []
-        self._offer = Offer({}, {})
+        self._offer = Offer({}, capabilities.lacks)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -10,6 +10,7 @@ from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, HypervisorMissing, Unsupported
 from engine.hypervisor.kvm.ioctl import call
 from engine.hypervisor.kvm.kick import install_kick_signal
+from engine.hypervisor.kvm.lacks import LACKS
 from engine.hypervisor.kvm.partition import KvmVm
 from engine.hypervisor.kvm.probe import STEP_REASON, Behaviour, probe
 from engine.hypervisor.kvm.ring_probe import heeds_soft_limit
@@ -112,6 +113,8 @@ def _capabilities(fd: int, behaviour: Behaviour) -> Capabilities:
         mask_reason=_MASK_REASON,
         single_step=behaviour.steps,
         step_reason="" if behaviour.steps else STEP_REASON,
+        lacks=LACKS,
+        address_spaces=max(1, call(fd, Ioctl.KVM_CHECK_EXTENSION, int(Cap.MULTI_ADDRESS_SPACE))),
         ring_bytes=ring_bytes,
         ring_reason=_RING_REASON if ring_bytes and not heeds_soft_limit(fd) else "",
     )

@@ -54,8 +54,10 @@ def verdict(space: Space, vtl: int, gpa: int, access: Access) -> Verdict:
 
 def memory_exit(space: Space, piece: Piece, found: Verdict, where: dict[str, Any]) -> AnyExit:
     """`where`: vcpu, vtl, rip, code of the instruction. `found` is not ALLOWED."""
-    denial = space.protections.denial(where["vtl"], piece.gpa >> PAGE_SHIFT, piece.access)
-    reason = {Verdict.PROTECTION: denial, Verdict.VOID: "no slot", Verdict.MMIO: "READONLY slot"}[found]
+    if found is Verdict.PROTECTION:
+        reason = space.protections.denial(where["vtl"], piece.gpa >> PAGE_SHIFT, piece.access)
+    else:
+        reason = "no slot" if found is Verdict.VOID else "READONLY slot"
     raw = f"TLB fill refused {piece.access} at {piece.gpa:#x}: {reason}"
     facts = {"gpa": piece.gpa, "access": piece.access, "size": piece.size, "data": piece.data, "gva": piece.gva}
     return _KINDS[found](raw=raw, **facts, **where)

@@ -9,7 +9,9 @@ from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.calibration import VERSION
+from engine.hypervisor.sim.kick_all import SimKickAll
 from engine.hypervisor.sim.memory import SimMemory
+from engine.hypervisor.sim.proposals import PROPOSALS, proposals
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.regions import MAX_SLOTS
 from engine.hypervisor.sim.ring import MOST, check_ring
@@ -35,6 +37,7 @@ CAPABILITIES = Capabilities(
     logs_loads=False,
     masks=tuple(mask for mask in range(int(Rights.RWX) + 1) if is_valid_mask(Rights(mask))),
     ring_bytes=MOST,
+    extensions=tuple(kind.__name__ for kind in PROPOSALS),
 )
 """Without MBEC, as the guest has no user mode: none, R, RW, RX, RWX."""
 
@@ -66,7 +69,8 @@ class SimVm:
         self._memory = SimMemory(self._space, self._ram, self._code)
         self._vcpus: dict[int, SimVcpu] = {}
         self._closed = False
-        self._offer = Offer({}, {})
+        self._kick_all = SimKickAll()
+        self._offer = Offer(proposals(self._space, self._kick_all), CAPABILITIES.lacks)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -139,7 +143,7 @@ class SimVm:
             raise HypervisorError(errno.EINVAL, "KVM_CREATE_VCPU", "index", index, f"0 to {MAX_VCPUS - 1}")
         if index in self._vcpus:
             raise HypervisorError(errno.EEXIST, "KVM_CREATE_VCPU", "index", index, "there is one")
-        vcpu = SimVcpu(index, cr3, self._space, self._ram, self._code, self._memory)
+        vcpu = SimVcpu(index, cr3, self._space, self._ram, self._code, self._memory, self._kick_all)
         self._vcpus[index] = vcpu
         return vcpu
 

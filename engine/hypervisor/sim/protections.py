@@ -51,7 +51,8 @@ class Protections:
 
     def denial(self, vtl: int, gfn: int, access: Access) -> str:
         """Which of them deny it, in words."""
-        found = {"mask": self.masks[vtl].get(gfn)} | {name: table.get(gfn) for name, table in self._wide.items()}
+        found = {"mask": self.masks[vtl].get(gfn)}
+        found |= {f"{name} leave": table.get(gfn) for name, table in self._wide.items()}
         denying = [f"{name} {rights_text(Rights(left))}" for name, left in found.items() if not left & NEEDS[access]]
         return ", ".join(denying)
 

@@ -2,12 +2,14 @@
 
 import errno
 
+import msgspec
+
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.rights_table import PAGES
-from engine.hypervisor.sim.dirty import DirtyLogs
-from engine.hypervisor.sim.protections import NEEDS, Protections
+from engine.hypervisor.sim.dirty import DirtyLogs, DirtyState
+from engine.hypervisor.sim.protections import NEEDS, Protections, State
 from engine.hypervisor.sim.regions import MAX_SLOTS, check_region
-from engine.hypervisor.slot_table import SlotTable
+from engine.hypervisor.slot_table import SlotState, SlotTable
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE, PageRange
 from engine.model.memslot import Memslot, SlotFlags
 from engine.model.page_set import PageSet
@@ -15,6 +17,15 @@ from engine.model.rights import Access, Rights, is_valid_mask
 
 READONLY = int(SlotFlags.READONLY)
 """As an int: the flag's own class takes half a microsecond to test, on every TLB miss."""
+
+
+class SpaceState(msgspec.Struct, frozen=True):
+    """What a space held at a moment, opaque."""
+
+    slots: SlotState
+    dirty: DirtyState
+    protections: State
+    ring_size: int
 
 
 class Space:
@@ -124,6 +135,19 @@ class Space:
         _require(flags in (0, 1, 3), "KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2", "flags", flags, "0, 1 or 3")
         if self.dirty.way != "ring":
             self.dirty.way, self.dirty.initially_set = ("clear" if flags else "log"), flags == 3
+
+    def state(self) -> SpaceState:
+        """For a snapshot. What has not changed since the last one is shared with it."""
+        return SpaceState(self.slots.state(), self.dirty.state(), self.protections.state(), self.ring_size)
+
+    def restore(self, state: SpaceState) -> None:
+        """Of this space, older or newer, as often as wanted."""
+        self.slots.restore(state.slots)
+        self.dirty.restore(state.dirty)
+        self.protections.restore(state.protections)
+        self.ring_size = state.ring_size
+        self.generation += 1
+        self.layout += 1
 
     def _require_log(self, call: str, slot: int) -> None:
         if self.dirty.way == "ring":

@@ -6,6 +6,7 @@ from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.execution import Execution
+from engine.hypervisor.sim.kick_all import SimKickAll
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.ram import Ram
@@ -22,8 +23,18 @@ SLICE = 10_000
 class SimVcpu:
     """`index` of its vm; starts at RIP 0 in VTL 0 with page tables at `cr3`. A VTL has registers of its own."""
 
-    def __init__(self, index: int, cr3: int, space: Space, ram: Ram, code: CodePages, memory: SimMemory) -> None:
+    def __init__(
+        self,
+        index: int,
+        cr3: int,
+        space: Space,
+        ram: Ram,
+        code: CodePages,
+        memory: SimMemory,
+        kick_all: SimKickAll,
+    ) -> None:
         self.index = index
+        self._all, self._door = kick_all, kick_all.door()
         self._space = space
         self._processor = Processor(index, cr3, space, ram, code, memory)
         self.rings = self._processor.rings
@@ -42,19 +53,8 @@ class SimVcpu:
 
     def run(self, budget: int | None = None) -> AnyExit:
         self._require_answered("run")
-        end = None if budget is None else self._core.executed + budget
-        while True:
-            found = self._execution.take()
-            if found is not None:
-                return found
-            if self.rings and self.rings[self.vtl].full:
-                return exits.ring_full(self._processor.where())
-            left = SLICE if end is None else min(SLICE, end - self._core.executed)
-            if self._kicked or left <= 0:
-                raw = "kick" if self._kicked else "end of budget"
-                self._kicked = False
-                return Interrupted(vcpu=self.index, vtl=self.vtl, rip=self._core.rip(), raw=raw)
-            self._execution.slice(left)
+        with self._door:
+            return self._run(budget)
 
     def resolve(self, exit: AnyExit, resolution: Resolution) -> None:
         self._execution.resolve(resolution)
@@ -92,6 +92,21 @@ class SimVcpu:
         if not self._closed:
             self._closed = True
             self._core.close()
+
+    def _run(self, budget: int | None) -> AnyExit:
+        end = None if budget is None else self._core.executed + budget
+        while True:
+            found = self._execution.take()
+            if found is not None:
+                return found
+            if self.rings and self.rings[self.vtl].full:
+                return exits.ring_full(self._processor.where())
+            left = SLICE if end is None else min(SLICE, end - self._core.executed)
+            if self._all.on or self._kicked or left <= 0:
+                raw = "all kicked" if self._all.on else "kick" if self._kicked else "end of budget"
+                self._kicked = False
+                return Interrupted(vcpu=self.index, vtl=self.vtl, rip=self._core.rip(), raw=raw)
+            self._execution.slice(left)
 
     def _require_answered(self, call: str) -> None:
         if self._closed:
