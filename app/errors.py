@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from app.render import ErrorPage, ProblemsPart, page
+from app.render import ErrorPage, ProblemsPart, by_htmx, page
 from app.scenarios.schemas import ProblemOut
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 def error_response(connection: HTTPConnection, status: int, text: str) -> Response:
     """`text` in the form that the client accepts; a part of a page where htmx will swap it in."""
-    if connection.headers.get("hx-request") == "true":
+    if by_htmx(connection):
         return page(ProblemsPart(problems=[ProblemOut(path="", value="", rule=text)]), status)
     wants_page = "text/html" in connection.headers.get("accept", "") and not connection.url.path.startswith("/api/")
     if wants_page:

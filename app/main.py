@@ -11,6 +11,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app import errors
+from app.conformance import routes as conformance
+from app.conformance.service import Conformance
 from app.db.engine import Database
 from app.doctor import routes as doctor
 from app.doctor.service import Doctor
@@ -56,7 +58,7 @@ def create_app(settings: Settings | None = None, host: SessionHost | None = None
         redoc_url=None,
         lifespan=lambda _: _lifespan(settings, host or LocalHost()),
     )
-    for router in (scenarios.router, sessions.router, doctor.router, socket.router, pages.router):
+    for router in (scenarios.router, sessions.router, doctor.router, socket.router, pages.router, *conformance.routers):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=ROOT / "static", check_dir=False), name="static")
     errors.install(app)
@@ -85,4 +87,6 @@ async def _lifespan(settings: Settings, host: SessionHost) -> AsyncGenerator[Sta
         live = Sessions(settings, host, merge)
         closing.push_async_callback(live.close)
         closing.callback(asyncio.create_task(live.look_after()).cancel)
-        yield {"services": Services(settings, database, checker, Doctor(), live, builtins, writes)}
+        examination = Conformance(sorted(settings.hypervisors))
+        closing.push_async_callback(examination.close)
+        yield {"services": Services(settings, database, checker, Doctor(), examination, live, builtins, writes)}

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
 from app.scenarios.schemas import ProblemOut, VcpuListing
@@ -87,6 +88,11 @@ def page(view: View, status: int = 200) -> HTMLResponse:
     context["version"] = version("ringfence")
     context["page"] = view.template.removesuffix(".html")
     return HTMLResponse(_environment().get_template(view.template).render(context), status)
+
+
+def by_htmx(connection: HTTPConnection) -> bool:
+    """Whether a part of a page was asked for, and will be swapped in."""
+    return connection.headers.get("hx-request") == "true"
 
 
 @lru_cache(maxsize=1)

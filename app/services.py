@@ -9,6 +9,7 @@ from fastapi import Depends, HTTPException
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
+from app.conformance.service import Conformance
 from app.db.engine import Database
 from app.doctor.service import Doctor
 from app.scenarios.builtin import Builtins
@@ -26,6 +27,7 @@ class Services:
     database: Database
     checker: Checker
     doctor: Doctor
+    conformance: Conformance
     sessions: Sessions
     builtins: Builtins
     writes: Buckets

@@ -5,7 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
-from app.render import EditPage, HelpPage, LabPage, ListingPart, ProblemsPart, ScenariosPage, ScenarioView, page
+from app.render import (
+    EditPage,
+    HelpPage,
+    LabPage,
+    ListingPart,
+    ProblemsPart,
+    ScenariosPage,
+    ScenarioView,
+    by_htmx,
+    page,
+)
 from app.scenarios import service
 from app.scenarios.checking import Checked
 from app.scenarios.service import ScenarioService
@@ -77,7 +87,7 @@ async def edit_save(
     if not checked.problems:
         await ScenarioService(session).save(owner, checked, parent or None)
         return _go(request, f"/s/{checked.id}")
-    if _by_htmx(request):
+    if by_htmx(request):
         return page(ProblemsPart(problems=checked.problems_out()), 422)
     return await _form(parent or services.builtins.default, yaml, checked, session, 422)
 
@@ -113,12 +123,8 @@ async def _form(scenario_id: str, typed: str, checked: Checked, session: Reading
     return page(form, status)
 
 
-def _by_htmx(request: Request) -> bool:
-    return request.headers.get("hx-request") == "true"
-
-
 def _go(request: Request, url: str) -> Response:
-    if _by_htmx(request):
+    if by_htmx(request):
         return Response(status_code=204, headers={"HX-Redirect": url})
     return RedirectResponse(url, 303)
 

@@ -1,33 +1,18 @@
 """axe finds nothing serious on any page, in either theme and in the large type of Present."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
+from tests.e2e.axe import grave
 from tests.e2e.scenarios import QUIET, saved
-from tests.house.tree import ROOT
 from tests.peers.screen import Screen
 from tests.peers.server import Server
 from tests.peers.watch import Watch
 
-AXE = Path(ROOT / "tests/vendor/axe-4.14.1.min.js")
-GRAVE = {"serious", "critical"}
 
-
-def grave(page: Page) -> list[str]:
-    """What axe holds against the page, in words; evaluated, not added as a script: the policy allows no such script."""
-    page.evaluate(AXE.read_text())
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{one['id']}: {one['help']}: {[node['html'] for node in one['nodes']][:3]}"
-        for one in found["violations"]
-        if one["impact"] in GRAVE
-    ]
-
-
-@pytest.mark.parametrize("path", ["/scenarios", "/help", "/edit", "/s/aaaaaaaaaaaaaaaaaaaa"])
+@pytest.mark.parametrize("path", ["/scenarios", "/help", "/conformance", "/edit", "/s/aaaaaaaaaaaaaaaaaaaa"])
 def test_a_document(page: Page, lab: Server, watch: Watch, path: str) -> None:
     watch.expected.append("404")
     base = saved(page.request, lab.url, QUIET) if path == "/edit" else lab.url
