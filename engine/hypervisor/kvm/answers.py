@@ -17,10 +17,9 @@ ONES = b"\xff"
 
 
 def io(fd: VcpuFd, pending: Io, resolution: Resolution) -> None:
-    """Bytes for an IN, all ones where none are given; nothing to do for an OUT."""
-    if pending.incoming:
-        data = resolution.data if isinstance(resolution, Complete) else None
-        fd.page.put_io(padded(data, pending.size))
+    """Bytes for an IN, all ones where none are given."""
+    data = resolution.data if isinstance(resolution, Complete) else None
+    fd.page.put_io(padded(data, pending.size))
 
 
 def give(fd: VcpuFd, denied: Denied, data: bytes | None) -> None:

@@ -18,6 +18,8 @@ from engine.model.registers import Registers
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Access, Rights
 
+_AS_IF_PERMITTED = Complete()
+
 
 class Fences:
     """`pending` has been told and waits for its answer; `again` is to be judged and told anew before the next entry."""
@@ -79,23 +81,19 @@ class Fences:
 
     def answer(self, resolution: Resolution) -> None:
         pending, stepping = self.pending, self._seat.stepping
-        match pending:
-            case None:
-                return
-            case _ if isinstance(resolution, Inject):
-                self._inject(pending, resolution)
-            case Io():
-                answers.io(self._seat.active, pending, resolution)
-                self.again = pending if isinstance(resolution, Retry) else None
-            case Msr():
-                msr.answer(self._seat.active, pending, resolution)
-                self.again = pending if isinstance(resolution, Retry) else None
-            case Denied(shape=Shape.WHOLE):
-                self._answer_whole(pending, resolution)
-            case Denied():
-                self._answer_mmio(pending, resolution)
+        if pending is None:
+            return
+        if isinstance(resolution, Inject):
+            self._inject(pending, resolution)
+        elif isinstance(pending, Denied):
+            self._answer_denied(pending, resolution)
+        else:
+            if pending.incoming:
+                self._give(pending, resolution)
+            self.again = pending if isinstance(resolution, Retry) else None
         self.pending = None
-        self._seat.stepper.answered = stepping and self._seat.stepping and self.again is None
+        if stepping:
+            self._seat.stepper.answered = self._seat.stepping and self.again is None
 
     def close(self) -> None:
         if self._trial:
@@ -140,11 +138,19 @@ class Fences:
         events.queue(self._seat.active, event)
         self._rest, self._answers = [], Answers()
 
-    def _answer_mmio(self, denied: Denied, resolution: Resolution) -> None:
-        if isinstance(resolution, Retry):
+    def _give(self, operation: Io | Msr, resolution: Resolution) -> None:
+        if isinstance(operation, Io):
+            answers.io(self._seat.active, operation, resolution)
+        else:
+            msr.answer(self._seat.active, operation, resolution)
+
+    def _answer_denied(self, denied: Denied, resolution: Resolution) -> None:
+        if denied.shape is Shape.WHOLE:
+            self._answer_whole(denied, resolution)
+        elif isinstance(resolution, Retry):
             rewound = answers.rewound(self._seat.addresses(), self._seat.active, denied)
             self.again = None if rewound else denied
-        elif self._fenced and resolution == Complete():
+        elif self._fenced and resolution == _AS_IF_PERMITTED:
             self._let_pass(denied)
         else:
             answers.give(self._seat.active, denied, getattr(resolution, "data", None))
@@ -152,7 +158,7 @@ class Fences:
     def _answer_whole(self, denied: Denied, resolution: Resolution) -> None:
         if isinstance(resolution, Retry):
             self._rest = []
-        elif resolution == Complete():
+        elif resolution == _AS_IF_PERMITTED:
             self._next_of_whole(denied)
         elif self._trial is None or denied.access is Access.EXECUTE:
             answers.skip(self._seat.active, denied, resolution)

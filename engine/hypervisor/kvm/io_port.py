@@ -39,7 +39,7 @@ class IoReader:
             raw=_RAW[outgoing],
             port=word >> 16 & 0xFFFF,
             size=size,
-            data=bytes(page.u8[at : at + total]) if outgoing else None,
+            data=page.map[at : at + total] if outgoing else None,
         )
         return Io(found, total, not outgoing, exit)
 

@@ -27,6 +27,15 @@ def install_kick_signal() -> None:
     signal.signal(KICK_SIGNAL, _nothing)
 
 
+class _Here(threading.local):
+    def __init__(self) -> None:
+        self.thread = threading.get_native_id()
+
+
+here = _Here()
+"""`here.thread`: the calling thread as the kernel knows it, without the system call that asks for it."""
+
+
 def interrupt(thread: int) -> None:
     """Send the signal to native thread `thread` of this process; one that has ended is no error.
 

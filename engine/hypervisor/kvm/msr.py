@@ -46,7 +46,6 @@ def read(seat: Seat, vcpu: int) -> Msr:
 
 
 def answer(fd: VcpuFd, pending: Msr, resolution: Resolution) -> None:
-    """Bytes for an RDMSR, 0 where none are given; nothing to do for a WRMSR."""
-    if pending.incoming:
-        data = resolution.data if isinstance(resolution, Complete) else None
-        fd.page.put_msr(int.from_bytes((data or b"")[:_SIZE], "little"))
+    """Bytes for an RDMSR, 0 where none are given."""
+    data = resolution.data if isinstance(resolution, Complete) else None
+    fd.page.put_msr(int.from_bytes((data or b"")[:_SIZE], "little"))

@@ -17,12 +17,12 @@ CR3 = (kvm.RUN_SYNC_REGS + kvm.REGS_SIZE + kvm.Sregs.cr3.offset) // 8
 
 
 class RunPage:
-    """`u8`, `u32`, `u64` index the same bytes; the run loop reads them without building objects. `general` are the
-    general registers in KVM_GET_REGS order, as the last KVM_RUN left them."""
+    """`u8`, `u32`, `u64` index the same bytes, `map` slices them; the run loop reads them without building objects.
+    `general` are the general registers in KVM_GET_REGS order, as the last KVM_RUN left them."""
 
     def __init__(self, fd: int, size: int) -> None:
-        self._map = mmap.mmap(fd, size, mmap.MAP_SHARED)
-        self.u8 = memoryview(self._map)
+        self.map = mmap.mmap(fd, size, mmap.MAP_SHARED)
+        self.u8 = memoryview(self.map)
         self.u32 = self.u8.cast("I")
         self.u64 = self.u8.cast("Q")
         self.general = self.u64[kvm.RUN_SYNC_REGS // 8 : (kvm.RUN_SYNC_REGS + kvm.REGS_SIZE) // 8]
@@ -74,4 +74,4 @@ class RunPage:
     def close(self) -> None:
         for view in (self.general, self.u64, self.u32, self.u8):
             view.release()
-        self._map.close()
+        self.map.close()

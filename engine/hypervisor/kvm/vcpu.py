@@ -1,7 +1,6 @@
 """Vcpu of the contract on KVM: entering the guest, and every way out of it as a typed exit."""
 
 import errno
-import threading
 
 from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
@@ -9,7 +8,7 @@ from engine.hypervisor.contract.vectors import require_exception
 from engine.hypervisor.kvm import cpuid, events, exits, single_step
 from engine.hypervisor.kvm.entry import Entry
 from engine.hypervisor.kvm.fences import Fences
-from engine.hypervisor.kvm.kick import interrupt
+from engine.hypervisor.kvm.kick import here, interrupt
 from engine.hypervisor.kvm.probe import STEP_REASON, Behaviour
 from engine.hypervisor.kvm.run_page import RIP
 from engine.hypervisor.kvm.seat import Seat
@@ -46,7 +45,7 @@ class KvmVcpu:
             self._require_step(budget)
         if self._fences.pending is not None:
             raise HypervisorError(errno.EBUSY, "run", rule="the last exit has not been answered")
-        self._thread = threading.get_native_id()
+        self._thread = here.thread
         if budget is not None:
             return self._step()
         exit = None

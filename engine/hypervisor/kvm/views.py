@@ -37,20 +37,21 @@ _SHIFT = np.uint64(PAGE_SHIFT)
 
 
 class Ram:
-    """`size` bytes in a memfd, zeroed and backed as they are touched; `view` is the VMM's own, never masked."""
+    """`size` bytes in a memfd, zeroed and backed as they are touched; `view` is the VMM's own, never masked, and `map`
+    the same for reading a few bytes at less cost."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.fd = os.memfd_create("guest-ram", os.MFD_CLOEXEC)
         os.ftruncate(self.fd, size)
-        self._map = mmap.mmap(self.fd, size, mmap.MAP_SHARED | _MAP_NORESERVE)
-        self.view = memoryview(self._map)
+        self.map = mmap.mmap(self.fd, size, mmap.MAP_SHARED | _MAP_NORESERVE)
+        self.view = memoryview(self.map)
 
     def close(self) -> None:
         """The view stays valid while somebody still holds part of it."""
         try:
             self.view.release()
-            self._map.close()
+            self.map.close()
         except BufferError:
             pass
         os.close(self.fd)
