@@ -90,3 +90,8 @@ class StatsDesc(ctypes.LittleEndianStructure):
         ("offset", ctypes.c_uint32),
         ("bucket_size", ctypes.c_uint32),
     )
+
+
+STATS_TYPE_MASK = 0xF
+STATS_TYPE_PEAK = 2
+STATS_TYPE_LINEAR_HIST = 3

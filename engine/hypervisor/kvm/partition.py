@@ -7,12 +7,14 @@ from typing import TypeVar
 from engine.abi.kvm import Ioctl
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
+from engine.hypervisor.contract.extensions import Statistics
 from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.kvm import mappings, msr
 from engine.hypervisor.kvm.memory import SlotMemory
 from engine.hypervisor.kvm.probe import Behaviour
 from engine.hypervisor.kvm.refusal import refused
 from engine.hypervisor.kvm.space import GuestSpace
+from engine.hypervisor.kvm.statistics import KvmStatistics
 from engine.hypervisor.kvm.tracking import DirtyTracking
 from engine.hypervisor.kvm.vcpu import KvmVcpu
 from engine.hypervisor.kvm.vtl import Vtl
@@ -43,7 +45,9 @@ class KvmVm:
         self._space = GuestSpace(self._device, ram, vtls, behaviour.denies_whole)
         self._tracking = DirtyTracking(self._space)
         self._vcpus: list[KvmVcpu] = []
-        self._offer = Offer({}, capabilities.lacks)
+        counted = Statistics.__name__ in capabilities.extensions
+        had = {Statistics: KvmStatistics(self._space, self._vcpus)} if counted else {}
+        self._offer = Offer(dict(had), capabilities.lacks)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -8,12 +8,14 @@ from pathlib import Path
 from engine.abi.kvm import API_VERSION, DEVICE, Cap, Ioctl
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, HypervisorMissing, Unsupported
+from engine.hypervisor.contract.extensions import Statistics
 from engine.hypervisor.kvm.ioctl import call
 from engine.hypervisor.kvm.kick import install_kick_signal
 from engine.hypervisor.kvm.lacks import LACKS
 from engine.hypervisor.kvm.partition import KvmVm
 from engine.hypervisor.kvm.probe import STEP_REASON, Behaviour, probe
 from engine.hypervisor.kvm.ring_probe import heeds_soft_limit
+from engine.hypervisor.kvm.statistics import REASON, offered
 from engine.model.rights import Rights
 
 _NEEDED = (Cap.USER_MEMORY, Cap.SYNC_MMU, Cap.IMMEDIATE_EXIT, Cap.SYNC_REGS, Cap.READONLY_MEM)
@@ -113,7 +115,8 @@ def _capabilities(fd: int, behaviour: Behaviour) -> Capabilities:
         mask_reason=_MASK_REASON,
         single_step=behaviour.steps,
         step_reason="" if behaviour.steps else STEP_REASON,
-        lacks=LACKS,
+        extensions=(Statistics.__name__,) if offered(fd) else (),
+        lacks=LACKS if offered(fd) else {**LACKS, Statistics.__name__: REASON},
         address_spaces=max(1, call(fd, Ioctl.KVM_CHECK_EXTENSION, int(Cap.MULTI_ADDRESS_SPACE))),
         ring_bytes=ring_bytes,
         ring_reason=_RING_REASON if ring_bytes and not heeds_soft_limit(fd) else "",

@@ -114,6 +114,10 @@ class KvmVcpu:
                 self._space.rearm()
         return RingHarvest(tuple(pages), lost)
 
+    def descriptors(self) -> list[int]:
+        """Of the kernel vCPUs that stand for it."""
+        return [fd.fd for fd in self._seat.all_fds()]
+
     def close(self) -> None:
         self._seat.close()
         self._fences.close()

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.contract.extensions import Statistics
 from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.calibration import VERSION
@@ -16,6 +17,7 @@ from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.regions import MAX_SLOTS
 from engine.hypervisor.sim.ring import MOST, check_ring
 from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.statistics import SimStatistics
 from engine.hypervisor.sim.vcpu import SimVcpu
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.dirty import DirtyPage, DirtyWay
@@ -37,7 +39,7 @@ CAPABILITIES = Capabilities(
     logs_loads=False,
     masks=tuple(mask for mask in range(int(Rights.RWX) + 1) if is_valid_mask(Rights(mask))),
     ring_bytes=MOST,
-    extensions=tuple(kind.__name__ for kind in PROPOSALS),
+    extensions=tuple(kind.__name__ for kind in (*PROPOSALS, Statistics)),
 )
 """Without MBEC, as the guest has no user mode: none, R, RW, RX, RWX."""
 
@@ -70,7 +72,8 @@ class SimVm:
         self._vcpus: dict[int, SimVcpu] = {}
         self._closed = False
         self._kick_all = SimKickAll()
-        self._offer = Offer(proposals(self._space, self._kick_all), CAPABILITIES.lacks)
+        had = proposals(self._space, self._kick_all)
+        self._offer = Offer(had | {Statistics: SimStatistics(self._space, self._vcpus)}, CAPABILITIES.lacks)
 
     @property
     def capabilities(self) -> Capabilities:

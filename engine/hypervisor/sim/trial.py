@@ -33,6 +33,7 @@ class Trial:
         self._loads: dict[Key, bytes] = {}
         self._lifted: set[Key] = set()
         self._settled: set[Key] = set()
+        self.begun = 0
         self._io: int | None = None
         self._asked = Verdict.ALLOWED
         self._stop: Stop | None = None
@@ -40,6 +41,7 @@ class Trial:
 
     def begin(self) -> None:
         """A new instruction, at the core's RIP."""
+        self.begun += 1
         self._loads.clear()
         self._lifted.clear()
         self._settled.clear()

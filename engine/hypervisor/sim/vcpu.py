@@ -11,6 +11,7 @@ from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.told import Told
 from engine.model.dirty import RingHarvest
 from engine.model.exits import AnyExit, Interrupted
 from engine.model.registers import Registers
@@ -41,6 +42,7 @@ class SimVcpu:
         self._core = self._processor.core
         self._execution = Execution(self._processor)
         self._kicked = self._closed = False
+        self._told = Told()
 
     @property
     def vtl(self) -> int:
@@ -54,7 +56,14 @@ class SimVcpu:
     def run(self, budget: int | None = None) -> AnyExit:
         self._require_answered("run")
         with self._door:
-            return self._run(budget)
+            exit = self._run(budget)
+        self._told.count(exit)
+        return exit
+
+    def counters(self) -> dict[str, int]:
+        """By KVM's names (sim/statistics.py)."""
+        tried, flushes = self._processor.trial.begun, self._core.flushes
+        return {**self._told.counts, "insn_emulation": tried, "tlb_flush": flushes}
 
     def resolve(self, exit: AnyExit, resolution: Resolution) -> None:
         self._execution.resolve(resolution)
@@ -104,6 +113,7 @@ class SimVcpu:
             left = SLICE if end is None else min(SLICE, end - self._core.executed)
             if self._all.on or self._kicked or left <= 0:
                 raw = "all kicked" if self._all.on else "kick" if self._kicked else "end of budget"
+                self._told.counts["signal_exits"] += self._kicked
                 self._kicked = False
                 return Interrupted(vcpu=self.index, vtl=self.vtl, rip=self._core.rip(), raw=raw)
             self._execution.slice(left)

@@ -57,6 +57,7 @@ class Core:
         self._io_at = 0
         self.answer: int | None = None
         """What IN gets, and that OUT may pass: while set, neither stops the run."""
+        self.flushes = 0
         self.executed = 0
         """Instructions in all runs so far; also what RDTSC reads, for the host's clock would not repeat."""
         for address, size, host in (ram, scratch):
@@ -169,6 +170,7 @@ class Core:
 
     def flush(self) -> None:
         """Forget every translation in the TLB: the next access to each page asks the fill."""
+        self.flushes += 1
         check(LIBRARY.uc_ctl(self._handle, _FLUSH_TLB))
 
     def forget_code(self, offset: int, size: int) -> None:
