@@ -70,9 +70,12 @@ class SlotTable:
         """For a snapshot."""
         return self.by_id.copy(), self._sorted
 
-    def restore(self, state: SlotState) -> None:
-        by_id, self._sorted = state
-        self.by_id = by_id.copy()
+    def restore(self, state: SlotState) -> bool:
+        """Whether another slot may now be found at an address."""
+        by_id, ordered = state
+        moved = self._sorted is not ordered
+        self.by_id, self._sorted = by_id.copy(), ordered
+        return moved
 
     def _replace(self, old: Memslot | None, new: Memslot) -> None:
         bases, slots = self._sorted[0].copy(), self._sorted[1].copy()

@@ -17,6 +17,13 @@ class Delivery:
         self._waiting: dict[int, Event] = {}
         """By VTL."""
 
+    def state(self) -> dict[int, Event]:
+        """For a snapshot."""
+        return self._waiting.copy()
+
+    def restore(self, state: dict[int, Event]) -> None:
+        self._waiting = state.copy()
+
     @property
     def waits(self) -> bool:
         return self._cpu.vtl in self._waiting

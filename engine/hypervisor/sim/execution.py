@@ -11,11 +11,21 @@ from engine.hypervisor.sim.exits import Verdict
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.scratch import Piece
 from engine.hypervisor.sim.stop import Denied, PortAccess, Stop
-from engine.hypervisor.sim.trial import Cause
+from engine.hypervisor.sim.trial import Cause, TrialState
 from engine.model.address import PAGE_SIZE
 from engine.model.exits import AnyExit, HltExit
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Access
+
+
+class ExecutionState(msgspec.Struct, frozen=True):
+    """Between two runs; `trial` when an instruction waits for an answer, `waiting` exceptions by VTL."""
+
+    asked: Cause | Denied | None
+    queued: AnyExit | None
+    dead: AnyExit | None
+    trial: TrialState | None
+    waiting: dict[int, Event]
 
 
 class Execution:
@@ -68,6 +78,18 @@ class Execution:
     def inject(self, event: Inject, call: str) -> None:
         require_exception(event, call)
         self._delivery.put(Event(event.vector, event.error_code, event.address))
+
+    def state(self) -> ExecutionState:
+        """For a snapshot."""
+        tried = self.asked is not None and not isinstance(self.asked, Denied)
+        trial = self._trial.state() if tried else None
+        return ExecutionState(self.asked, self.queued, self._dead, trial, self._delivery.state())
+
+    def restore(self, state: ExecutionState) -> None:
+        self.asked, self.queued, self._dead = state.asked, state.queued, state.dead
+        self._delivery.restore(state.waiting)
+        if state.trial is not None:
+            self._trial.restore(state.trial)
 
     def forget(self) -> None:
         """The instruction whose exit waits is not executed."""

@@ -36,6 +36,7 @@ class Fill:
 
     def __init__(self, space: Space, ram: Ram, code: CodePages, scratch: Scratch, vcpu: int) -> None:
         self._space, self._code, self._scratch, self._vcpu = space, code, scratch, vcpu
+        self._past = ram.past
         self.tables = Translator(space, ram, code)
         self.vtl = 0
         self.rings: list[Ring] = []
@@ -84,6 +85,8 @@ class Fill:
             if slot.flags & READONLY or not self._noted(slot, gfn):
                 return None
             self._code.written(self._vcpu, page)
+            if self._past.kept is not None:
+                self._past.keep(page)
         elif access is _EXECUTE:
             self._code.fetched(self._vcpu, page)
         if not mask & EXECUTE or not self._code.may_fetch(self._vcpu, page):
@@ -105,7 +108,10 @@ class Fill:
     def _hears(self, slot: Memslot, gfn: int, page: int) -> bool:
         """Whether somebody must hear of a write to the page, so that it cannot be allowed before it happens."""
         return bool(
-            slot.flags & READONLY or self._space.dirty.unseen(slot, gfn) or not self._code.may_write(self._vcpu, page)
+            slot.flags & READONLY
+            or self._space.dirty.unseen(slot, gfn)
+            or not self._code.may_write(self._vcpu, page)
+            or self._past.wants(page)
         )
 
     def _apart(self, gva: int, gpa: int) -> tuple[int, int] | None:

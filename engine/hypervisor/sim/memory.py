@@ -20,6 +20,7 @@ class SimMemory:
         """EFAULT when any byte is in no slot, and nothing is written then. Marks logged pages dirty."""
         done = 0
         for at, count in self._space.spans(gpa, len(data)):
+            self._ram.past.keep(at >> PAGE_SHIFT)
             self._ram.view[at : at + count] = data[done : done + count]
             self._code.host_wrote(at >> PAGE_SHIFT)
             self._space.mark_dirty((gpa + done) >> PAGE_SHIFT)

@@ -2,11 +2,11 @@
 
 import errno
 from mmap import PAGESIZE
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError
-from engine.hypervisor.contract.extensions import Statistics
+from engine.hypervisor.contract.extensions import Snapshots, Statistics
 from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.calibration import VERSION
@@ -16,6 +16,7 @@ from engine.hypervisor.sim.proposals import PROPOSALS, proposals
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.regions import MAX_SLOTS
 from engine.hypervisor.sim.ring import MOST, check_ring
+from engine.hypervisor.sim.snapshots import SimSnapshots
 from engine.hypervisor.sim.space import Space
 from engine.hypervisor.sim.statistics import SimStatistics
 from engine.hypervisor.sim.vcpu import SimVcpu
@@ -39,7 +40,7 @@ CAPABILITIES = Capabilities(
     logs_loads=False,
     masks=tuple(mask for mask in range(int(Rights.RWX) + 1) if is_valid_mask(Rights(mask))),
     ring_bytes=MOST,
-    extensions=tuple(kind.__name__ for kind in (*PROPOSALS, Statistics)),
+    extensions=tuple(kind.__name__ for kind in (*PROPOSALS, Snapshots, Statistics)),
 )
 """Without MBEC, as the guest has no user mode: none, R, RW, RX, RWX."""
 
@@ -72,8 +73,7 @@ class SimVm:
         self._vcpus: dict[int, SimVcpu] = {}
         self._closed = False
         self._kick_all = SimKickAll()
-        had = proposals(self._space, self._kick_all)
-        self._offer = Offer(had | {Statistics: SimStatistics(self._space, self._vcpus)}, CAPABILITIES.lacks)
+        self._offer = Offer(self._extensions(), CAPABILITIES.lacks)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -157,6 +157,11 @@ class SimVm:
             for vcpu in self._vcpus.values():
                 vcpu.close()
             self._ram.close()
+
+    def _extensions(self) -> dict[type, Any]:
+        snapshots = SimSnapshots(self._space, self._ram, self._code, self._vcpus)
+        statistics = SimStatistics(self._space, self._vcpus)
+        return {**proposals(self._space, self._kick_all), Snapshots: snapshots, Statistics: statistics}
 
     def _require_ring(self, call: str) -> None:
         if not self._space.ring_size:

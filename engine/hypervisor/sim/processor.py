@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.core import Core
 from engine.hypervisor.sim.deliver import PROTECTION, STACK, Event, canonical
@@ -10,7 +12,7 @@ from engine.hypervisor.sim.linear import Linear
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.page_fault import page_fault
 from engine.hypervisor.sim.ram import Ram
-from engine.hypervisor.sim.ring import Ring
+from engine.hypervisor.sim.ring import Ring, RingState
 from engine.hypervisor.sim.scratch import PAGES, Scratch
 from engine.hypervisor.sim.space import Space
 from engine.hypervisor.sim.stop import Denied
@@ -20,6 +22,15 @@ from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.rights import Access
 from engine.x86.decode import decode
 from engine.x86.operands import memory_operands
+
+
+class ProcessorState(msgspec.Struct, frozen=True):
+    """Registers by VTL, as the engine keeps them, those of the current one included; rings by VTL."""
+
+    vtl: int
+    registers: tuple[bytes, ...]
+    executed: int
+    rings: tuple[RingState, ...]
 
 
 class Processor:
@@ -37,7 +48,7 @@ class Processor:
         self.text = GuestText(self.fill.tables, self.core.cr3, space, ram)
         self.linear = Linear(self.fill, ram, code)
         self.trial = Trial(self.core, self.fill, scratch, space, memory)
-        self._contexts: list[Any] = [self.core.context() for _ in range(space.vtls)]
+        self._registers = [self.core.state() for _ in range(space.vtls)]
         self._generation = -1
 
     @property
@@ -45,10 +56,23 @@ class Processor:
         return self.fill.vtl
 
     def enter_vtl(self, vtl: int) -> None:
-        self.core.save(self._contexts[self.vtl])
-        self.core.restore(self._contexts[vtl])
+        self._registers[self.vtl] = self.core.state()
+        self.core.set_state(self._registers[vtl])
         self.fill.vtl = vtl
         self._generation = -1
+
+    def state(self) -> ProcessorState:
+        """For a snapshot."""
+        self._registers[self.vtl] = self.core.state()
+        rings = tuple(ring.state() for ring in self.rings)
+        return ProcessorState(self.vtl, tuple(self._registers), self.core.executed, rings)
+
+    def restore(self, state: ProcessorState) -> None:
+        self._registers = list(state.registers)
+        self.core.set_state(self._registers[state.vtl])
+        self.fill.vtl, self.core.executed, self._generation = state.vtl, state.executed, -1
+        for ring, held in zip(self.rings, state.rings, strict=True):
+            ring.restore(held)
 
     def refresh(self) -> None:
         """Forget translations, of addresses and of code, that have become wrong since."""

@@ -3,16 +3,21 @@
 import ctypes
 import mmap
 
+from engine.hypervisor.sim.past import Pasts
+
 _NORESERVE = 0x4000
 """MAP_NORESERVE (asm-generic/mman.h); the mmap module of 3.11 has no name for it."""
 
 
 class Ram:
-    """`size` bytes. `view` for bytes, `words` for aligned u64s, `address` for the emulator."""
+    """`size` bytes. `view` for bytes, `words` for aligned u64s, `address` for the emulator.
+
+    Who stores calls `past.keep` before."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE)
+        self.past = Pasts(self._map)
         self.view = memoryview(self._map)
         self.words = self.view.cast("Q")
         anchor = ctypes.c_char.from_buffer(self._map)

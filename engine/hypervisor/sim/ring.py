@@ -7,6 +7,8 @@ from engine.model.dirty import DirtyPage
 
 ENTRY = 16
 """sizeof(struct kvm_dirty_gfn)."""
+RingState = tuple[tuple[DirtyPage, ...], tuple[DirtyPage, ...]]
+"""Dirty entries, harvested entries."""
 LEAST, MOST = 4096, 1 << 20
 RESERVED = 64
 """Entries kept free, KVM_DIRTY_RING_RSVD_ENTRIES: the soft limit is that much below the size."""
@@ -33,6 +35,13 @@ class Ring:
     def full(self) -> bool:
         """At its soft limit."""
         return len(self._dirty) + len(self._harvested) >= self._soft_limit
+
+    def state(self) -> RingState:
+        """For a snapshot."""
+        return tuple(self._dirty), tuple(self._harvested)
+
+    def restore(self, state: RingState) -> None:
+        self._dirty, self._harvested = list(state[0]), list(state[1])
 
     def push(self, page: DirtyPage) -> None:
         self._dirty.append(page)

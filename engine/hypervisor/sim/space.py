@@ -142,12 +142,11 @@ class Space:
 
     def restore(self, state: SpaceState) -> None:
         """Of this space, older or newer, as often as wanted."""
-        self.slots.restore(state.slots)
+        self.layout += self.slots.restore(state.slots)
         self.dirty.restore(state.dirty)
         self.protections.restore(state.protections)
         self.ring_size = state.ring_size
         self.generation += 1
-        self.layout += 1
 
     def _require_log(self, call: str, slot: int) -> None:
         if self.dirty.way == "ring":

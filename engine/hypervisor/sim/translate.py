@@ -39,7 +39,7 @@ class Translator:
     """One vCPU's walks."""
 
     def __init__(self, space: Space, ram: Ram, code: CodePages) -> None:
-        self._space, self._words, self._code = space, ram.words, code
+        self._space, self._words, self._past, self._code = space, ram.words, ram.past, code
         self._large: dict[int, Leaf] = {}
         self._small: dict[int, Leaf] = {}
         """By the number of the 2 MiB, or else of the page."""
@@ -111,6 +111,7 @@ class Translator:
     def _store(self, gpa: int, value: int) -> None:
         index = self._index(gpa)
         if self._words[index] != value:
+            self._past.keep(index * 8 // PAGE_SIZE)
             self._words[index] = value
             self._space.mark_dirty(gpa >> PAGE_SHIFT)
             self._code.host_wrote(index * 8 // PAGE_SIZE)

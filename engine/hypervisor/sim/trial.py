@@ -7,6 +7,8 @@ read-modify-write is whole: what it stores is computed from what its load sees a
 
 from typing import Any
 
+import msgspec
+
 from engine.hypervisor.sim.cpu.core import Core
 from engine.hypervisor.sim.exits import Verdict, verdict
 from engine.hypervisor.sim.fill import Fill
@@ -22,6 +24,19 @@ Cause = Piece | PortAccess
 Key = tuple[Access, int, int]
 
 
+class TrialState(msgspec.Struct, frozen=True):
+    """An instruction half answered."""
+
+    loads: dict[Key, bytes]
+    lifted: frozenset[Key]
+    settled: frozenset[Key]
+    io: int | None
+    asked: Verdict
+    stop: Stop | None
+    pieces: tuple[Piece, ...]
+    after: bytes
+
+
 class Trial:
     """`begin`, then `cause` and `answer` until `cause` is None, then `commit` (or `abandon` at any point)."""
 
@@ -29,7 +44,7 @@ class Trial:
         self._core, self._fill, self._scratch = core, fill, scratch
         self._space, self._memory = space, memory
         self._before: Any = core.context()
-        self._after: Any = core.context()
+        self._after = b""
         self._loads: dict[Key, bytes] = {}
         self._lifted: set[Key] = set()
         self._settled: set[Key] = set()
@@ -85,9 +100,20 @@ class Trial:
         for piece in self._pieces:
             if piece.data is not None and self._stop.reason in ("budget", "hlt") and self._lands(piece):
                 self._memory.write(piece.gpa, piece.data)
-        self._core.restore(self._after)
+        self._core.set_state(self._after)
         self._core.executed += self._stop.executed
         return self._stop
+
+    def state(self) -> TrialState:
+        """For a snapshot, while the instruction waits for an answer."""
+        lifted, settled = frozenset(self._lifted), frozenset(self._settled)
+        pieces = tuple(self._pieces)
+        return TrialState(self._loads.copy(), lifted, settled, self._io, self._asked, self._stop, pieces, self._after)
+
+    def restore(self, state: TrialState) -> None:
+        self._loads, self._lifted, self._settled = state.loads.copy(), set(state.lifted), set(state.settled)
+        self._io, self._asked, self._stop = state.io, state.asked, state.stop
+        self._pieces, self._after = list(state.pieces), state.after
 
     def _attempt(self) -> None:
         core = self._core
@@ -101,7 +127,7 @@ class Trial:
             self._fill.trying, core.answer = False, None
         core.executed -= self._stop.executed
         self._pieces = self._scratch.pieces()
-        core.save(self._after)
+        self._after = core.state()
         core.restore(self._before)
         core.flush()
 

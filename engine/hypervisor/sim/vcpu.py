@@ -2,13 +2,15 @@
 
 import errno
 
+import msgspec
+
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.code_pages import CodePages
-from engine.hypervisor.sim.execution import Execution
+from engine.hypervisor.sim.execution import Execution, ExecutionState
 from engine.hypervisor.sim.kick_all import SimKickAll
 from engine.hypervisor.sim.memory import SimMemory
-from engine.hypervisor.sim.processor import Processor
+from engine.hypervisor.sim.processor import Processor, ProcessorState
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.space import Space
 from engine.hypervisor.sim.told import Told
@@ -19,6 +21,13 @@ from engine.model.resolution import Inject, Resolution
 
 SLICE = 10_000
 """Instructions between two looks at a kick: about a millisecond."""
+
+
+class VcpuState(msgspec.Struct, frozen=True):
+    """A vCPU at a moment, between two runs."""
+
+    processor: ProcessorState
+    execution: ExecutionState
 
 
 class SimVcpu:
@@ -96,6 +105,14 @@ class SimVcpu:
         if not self.rings:
             raise HypervisorError(errno.EINVAL, "harvest_dirty_ring", rule="no dirty ring is on")
         return RingHarvest(tuple(page for ring in self.rings for page in ring.harvest()))
+
+    def state(self) -> VcpuState:
+        """For a snapshot. A kick comes from outside and is no part of it."""
+        return VcpuState(self._processor.state(), self._execution.state())
+
+    def restore(self, state: VcpuState) -> None:
+        self._processor.restore(state.processor)
+        self._execution.restore(state.execution)
 
     def close(self) -> None:
         if not self._closed:

@@ -168,6 +168,15 @@ class Core:
     def restore(self, context: Any) -> None:
         self._uc.context_restore(context)
 
+    def state(self) -> bytes:
+        """All registers, FPU included, as the engine keeps them."""
+        self.save(self._raw)
+        return ctypes.string_at(self._raw.context.value, self._raw.size)
+
+    def set_state(self, state: bytes) -> None:
+        ctypes.memmove(self._raw.context.value, state, self._raw.size)
+        self.restore(self._raw)
+
     def flush(self) -> None:
         """Forget every translation in the TLB: the next access to each page asks the fill."""
         self.flushes += 1
