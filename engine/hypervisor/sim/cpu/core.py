@@ -170,12 +170,10 @@ class Core:
 
     def state(self) -> bytes:
         """All registers, FPU included, as the engine keeps them."""
-        self.save(self._raw)
-        return ctypes.string_at(self._raw.context.value, self._raw.size)
+        return self._image.state()
 
     def set_state(self, state: bytes) -> None:
-        ctypes.memmove(self._raw.context.value, state, self._raw.size)
-        self.restore(self._raw)
+        self._image.restore(state)
 
     def flush(self) -> None:
         """Forget every translation in the TLB: the next access to each page asks the fill."""

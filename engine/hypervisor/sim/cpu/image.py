@@ -32,6 +32,15 @@ class Image:
         """Make the core's registers those of the image."""
         self._engine.context_restore(self._context)
 
+    def state(self) -> bytes:
+        """All of it, taken now; `restore` makes it the core's again."""
+        self.take()
+        return self._raw.raw
+
+    def restore(self, state: bytes) -> None:
+        self._raw.raw = state
+        self.put()
+
     def lazy(self) -> Lazy:
         return Lazy(*LAZY.unpack_from(self._raw, lazy_offset()))
 
