@@ -11,6 +11,9 @@ GENERAL_PROTECTION = 13
 WITH_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17, 21, 29, 30})
 """#DF #TS #NP #SS #GP #PF #AC #CP #VC #SX."""
 
+FAULTS = frozenset({0, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 19})
+"""These push RF set, so that a breakpoint on the instruction does not stop it again; #DF too, as on KVM."""
+
 
 def require_exception(event: Inject, call: str) -> None:
     """EINVAL: no vector from 0 to 31, NMI, or an error code that does not go with the vector."""

@@ -112,7 +112,7 @@ class Entry:
         vector = events.undelivered(seat.active)
         if vector is not None:
             # Not the instruction's doing: the IDT, the GDT or the stack cannot be reached. It is queued still.
-            failure.facts["delivers"] = vector
+            failure.facts["vector"] = vector
         if seat.stepping:
             seat.abandon_step()
         elif vector is None:

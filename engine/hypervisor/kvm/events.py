@@ -1,7 +1,10 @@
 """An exception queued in a vCPU, for KVM to deliver through the guest's IDT when it next enters the guest."""
 
+from msgspec.structs import replace
+
+from engine.abi.x86 import RFLAGS_RF
 from engine.hypervisor.contract.errors import Unsupported
-from engine.hypervisor.contract.vectors import PAGE_FAULT
+from engine.hypervisor.contract.vectors import FAULTS, PAGE_FAULT
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.model.resolution import Inject
 
@@ -20,6 +23,10 @@ def queue(fd: VcpuFd, event: Inject) -> None:
         sregs = fd.sregs()
         sregs.cr2 = event.address
         fd.set_sregs(sregs)
+    if event.vector in FAULTS:
+        # Hardware and the kernel's emulator differ in whether they set it for an exception that is put in.
+        registers = fd.registers()
+        fd.set_registers(replace(registers, rflags=registers.rflags | RFLAGS_RF))
     events = fd.events()
     events.exception_injected, events.exception_nr = 1, event.vector
     events.exception_has_error_code = event.error_code is not None

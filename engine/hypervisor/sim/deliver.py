@@ -8,13 +8,11 @@ from typing import Protocol
 
 import msgspec
 
-from engine.hypervisor.contract.vectors import PAGE_FAULT
+from engine.hypervisor.contract.vectors import FAULTS, PAGE_FAULT
 
 DIVIDE, DEBUG, INVALID_OPCODE, DOUBLE_FAULT, INVALID_TSS = 0, 1, 6, 8, 10
 NOT_PRESENT, STACK, PROTECTION = 11, 12, 13
 _CONTRIBUTORY = frozenset({DIVIDE, INVALID_TSS, NOT_PRESENT, STACK, PROTECTION})
-_FAULTS = _CONTRIBUTORY | {5, INVALID_OPCODE, 7, DOUBLE_FAULT, PAGE_FAULT, 16, 17, 19}
-"""These push RF set, so that a breakpoint on the instruction does not stop it again; #DF too, as on KVM."""
 _INTERRUPT_GATE, _TRAP_GATE = 0xE, 0xF
 _TF, _IF, _NT, _RF, _VM = 1 << 8, 1 << 9, 1 << 14, 1 << 16, 1 << 17
 _IN_IDT = 2
@@ -199,4 +197,4 @@ def _checked_stack(rsp: int, external: int) -> int:
 
 
 def _pushed_flags(event: Event, rflags: int) -> int:
-    return rflags | (_RF if event.vector in _FAULTS and not event.software else 0)
+    return rflags | (_RF if event.vector in FAULTS and not event.software else 0)

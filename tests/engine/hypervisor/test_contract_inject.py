@@ -17,6 +17,8 @@ from tests.engine.hypervisor.guest import MIB, Guest
 from tests.engine.hypervisor.idt import TAKE_FRAME, handle
 
 PAGE = Guest.PAGE
+RF = 1 << 16
+"""Set in the frame of a fault (SDM Vol. 3, 6.8.3)."""
 OTHER = PAGE + 2 * PAGE_SIZE
 GENERAL_PROTECTION = Inject(13, 0x18)
 LEAVE = "out 0x55, al\nadd rsp, 8\niretq"
@@ -192,7 +194,7 @@ def test_between_runs_it_comes_before_the_next_instruction(guest: Guest) -> None
     assert guest.vcpu.registers().rip == 0x10000
     assert isinstance(guest.vcpu.run(), HltExit)
     after = guest.vcpu.registers()
-    assert (after.r8, after.rax) == (0x10000, 0)
+    assert (after.r8, after.rax, after.r10) == (0x10000, 0, RF | 2)
 
 
 def test_after_an_answered_exit_the_operation_is_finished_first(guest: Guest) -> None:

@@ -30,7 +30,7 @@ def test_a_fence_on_the_handlers_stack_is_not_taken_for_the_instructions(guest: 
         assert isinstance(exit, ShutdownExit)
         return
     assert isinstance(exit, InternalError)
-    assert exit.facts["delivers"] == 6
+    assert exit.facts["vector"] == 6
     guest.fence(Rights.RWX)
     assert isinstance(guest.vcpu.run(), HltExit)
     assert guest.vcpu.registers().r8 == 0x10000
