@@ -1,14 +1,22 @@
 """The rows of docs/differences.md."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from engine.hypervisor.contract.errors import HypervisorMissing
+from engine.hypervisor.contract.errors import HypervisorMissing, Unsupported
+from engine.hypervisor.contract.extensions import Statistics
 from engine.machine.build import build
-from engine.model.exits import HltExit, ProtectionExit
+from engine.model.cpuid import CpuidLeaf
+from engine.model.exits import HltExit, InternalError, ProtectionExit, ShutdownExit
+from engine.model.resolution import Inject
 from engine.model.rights import Rights
 from engine.session.host import Host, host_for
+from tests.engine.hypervisor.guest import Guest
+from tests.engine.hypervisor.idt import handle, handler_of
 
 BASE = 0x200000
+BP, UD, GP = 3, 6, 13
 FENCED = {"vtl": 0, "base": BASE + 0x1000, "pages": 1, "mask": "RX"}
 CROSSING = f"mov rdi, {BASE + 0xFFC:#x}\nmov rax, 0x1122334455667788\nmov [rdi], rax\nhlt"
 LOCKED = f"mov rdi, {BASE + 0x1000:#x}\nlock inc qword ptr [rdi]\nhlt"
@@ -85,3 +93,101 @@ def test_6_an_emulating_kernel_tells_every_store_and_can_lose_pages(scenario, kv
         machine.vm.close()
     assert told == [2 if kvm.hypervisor.capabilities.ring_reason else 1, 1]
     assert sim.hypervisor.capabilities.ring_reason == ""
+
+
+@pytest.fixture
+def guests(kvm: Host, sim: Host) -> Iterator[tuple[Guest, Guest]]:
+    """The same bare guest on real KVM and in the simulator."""
+    pair = Guest(kvm.hypervisor), Guest(sim.hypervisor)
+    yield pair
+    for guest in pair:
+        guest.vm.close()
+
+
+def whole(guest: Guest) -> bool:
+    return guest.vm.capabilities.denies_whole
+
+
+def test_7_a_fence_in_the_way_of_an_exception(guests: tuple[Guest, Guest]) -> None:
+    for guest in guests:
+        handle(guest, {UD: "hlt"})
+        guest.fence(Rights.RX)
+        guest.load("ud2", rsp=Guest.PAGE + 0x800)
+        exit = guest.vcpu.run()
+        if not whole(guest):
+            assert isinstance(exit, ShutdownExit)
+            continue
+        assert isinstance(exit, InternalError)
+        assert exit.facts["vector"] == UD
+        guest.fence(Rights.RWX)
+        assert isinstance(guest.vcpu.run(), HltExit if guest.is_real() else InternalError)
+
+
+def test_8_the_traps_of_instructions_are_injected_in_the_simulator_alone(guests: tuple[Guest, Guest]) -> None:
+    on_kvm, on_sim = guests
+    for guest in guests:
+        handle(guest, {BP: "hlt"})
+        guest.load("nop\nhlt")
+    with pytest.raises(Unsupported):
+        on_kvm.vcpu.inject(Inject(BP))
+    on_sim.vcpu.inject(Inject(BP))
+    assert isinstance(on_sim.vcpu.run(), HltExit)
+    assert on_sim.vcpu.registers().rip == handler_of(BP) + 1
+
+
+def test_9_an_exception_cannot_answer_what_has_half_happened(guests: tuple[Guest, Guest]) -> None:
+    for guest in guests:
+        guest.fence(Rights.RX)
+        guest.load("mov [rbx-4], rax\nhlt", rbx=Guest.PAGE)
+        exit = guest.vcpu.run()
+        if whole(guest):
+            guest.vcpu.resolve(exit, Inject(GP, 0))
+        else:
+            with pytest.raises(Unsupported):
+                guest.vcpu.resolve(exit, Inject(GP, 0))
+
+
+def test_10_flags_of_an_instruction_that_is_taken_back(guests: tuple[Guest, Guest]) -> None:
+    for guest in guests:
+        handle(guest, {GP: "mov rdx, [rsp+0x18]\nhlt"})
+        guest.fence(Rights.RX)
+        guest.load("stc\nsub dword ptr [rbx], 0x11111111\nhlt", rbx=Guest.PAGE)
+        guest.vcpu.resolve(guest.vcpu.run(), Inject(GP, 0))
+        assert isinstance(guest.vcpu.run(), HltExit)
+        carry, zero = guest.vcpu.registers().rdx & 1, guest.vcpu.registers().rdx >> 6 & 1
+        assert (carry, zero) == ((1, 0) if whole(guest) else (0, 1))
+
+
+def test_11_outs_and_kicks_as_each_counts_them(guests: tuple[Guest, Guest]) -> None:
+    for guest in guests:
+        counted = guest.vm.extension(Statistics)
+        before = counted.of_vcpu(0)
+        guest.load("out 0x10, al\nhlt")
+        guest.drive()
+        guest.vcpu.kick()
+        guest.vcpu.run()
+        after = counted.of_vcpu(0)
+        assert after["io_exits"] - before["io_exits"] == whole(guest)
+        assert after["signal_exits"] - before["signal_exits"] == (not guest.is_real())
+
+
+def test_12_a_step_of_a_repeated_instruction(guests: tuple[Guest, Guest]) -> None:
+    for guest in guests:
+        guest.load("rep stosb\nhlt", rcx=5, rdi=Guest.PAGE)
+        guest.vcpu.run(1)
+        assert guest.vcpu.registers().rcx == (4 if whole(guest) else 0)
+        assert guest.vcpu.registers().rip == 0x10000
+
+
+def test_13_some_leaves_are_partly_kvms_own(guests: tuple[Guest, Guest]) -> None:
+    """OSXSAVE is bit 27 of leaf 1's ECX: set while CR4 has it."""
+    on_kvm, on_sim = guests
+    if not hasattr(on_sim.vcpu, "set_cpuid"):
+        pytest.skip("the simulator has no CPUID table yet")
+    told: list[int] = []
+    for guest in (on_kvm, on_sim):
+        guest.vcpu.set_cpuid((CpuidLeaf(1, None, ecx=1 << 27 | 1 << 26),))
+        guest.load("mov eax, 1\ncpuid\nhlt")
+        guest.drive()
+        told.append(guest.vcpu.registers().rcx >> 27 & 1)
+    assert told == [0, 1]
