@@ -25,7 +25,7 @@ help:
 	@echo 'make test   set up and run every test this machine can'
 	@echo 'make test-svm  all tests of real KVM on kvm_amd with nested paging, under emulation; make test has the short ones'
 	@echo 'make lint   ruff, pyright, import-linter, alembic check'
-	@echo 'make bench  print what it costs on this machine'
+	@echo 'make bench  print what it costs on this machine, and beside C where there is a compiler'
 	@echo 'make lock   resolve the locked requirements anew'
 	@echo 'make up     the lab with PostgreSQL, in containers'
 	@echo 'make clean  remove what the others made, but for var/'

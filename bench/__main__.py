@@ -4,13 +4,14 @@ import argparse
 import sys
 import time
 
-from bench import against_c, exits, frames, latency, machine, simulator, viewers
+from bench import against_c, exits, frames, latency, machine, simulator, space, viewers
 from bench.figure import Absent, Figure, table
 
 GROUPS = {
     "exits": exits.measure,
     "against_c": against_c.measure,
     "simulator": simulator.measure,
+    "space": space.measure,
     "frames": frames.measure,
     "latency": latency.measure,
     "viewers": viewers.measure,

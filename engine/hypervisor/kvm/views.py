@@ -36,6 +36,11 @@ _NEVER = np.uint8(0xFF)
 _SHIFT = np.uint64(PAGE_SHIFT)
 
 
+def protections(rights: bytes) -> bytes:
+    """The host protection of each page, a byte each, from its rights."""
+    return rights.translate(_PROTECTIONS)
+
+
 class Ram:
     """`size` bytes in a memfd, zeroed and backed as they are touched; `view` is the VMM's own, never masked, and `map`
     the same for reading a few bytes at less cost."""
@@ -73,10 +78,10 @@ class View:
 
     def protect(self, first: int, rights: bytes) -> None:
         """The rights of each page from page `first` of the slot, a byte each; neighbours in one call where they can."""
-        protections = np.frombuffer(rights.translate(_PROTECTIONS), np.uint8)
-        starts = np.flatnonzero(np.diff(protections, prepend=_NEVER)).astype(np.uint64)
+        hosts = np.frombuffer(protections(rights), np.uint8)
+        starts = np.flatnonzero(np.diff(hosts, prepend=_NEVER)).astype(np.uint64)
         counts = np.diff(starts, append=np.uint64(len(rights)))
-        self.protect_runs(starts + np.uint64(first), counts, protections[starts].tobytes())
+        self.protect_runs(starts + np.uint64(first), counts, hosts[starts].tobytes())
 
     def protect_runs(self, firsts: Numbers, counts: Numbers, protections: bytes) -> None:
         """Host protection, a byte each, of runs of `counts` pages from the slot's pages `firsts` on; a call each."""

@@ -7,7 +7,7 @@ from engine.abi.kvm import MEM_LOG_DIRTY_PAGES, UserspaceMemoryRegion
 from engine.hypervisor.kvm.ioctl import NOTHING
 from engine.hypervisor.kvm.masks import MaskTable
 from engine.hypervisor.kvm.page_runs import page_runs
-from engine.hypervisor.kvm.views import PROTECTION, Ram, View
+from engine.hypervisor.kvm.views import Ram, View, protections
 from engine.hypervisor.kvm.vm_fd import VmFd
 from engine.model.address import PageRange
 from engine.model.memslot import Memslot
@@ -45,8 +45,9 @@ class Vtl:
             view.protect(inside.first - first, self.masks.copy(inside))
             return
         starts, counts = page_runs(pages & PageSet.of_range(slot.pages))
-        protections = bytes(PROTECTION[Rights(self.masks.get(start))] for start in starts.tolist())
-        view.protect_runs(starts - np.uint64(first), counts, protections)
+        starts -= np.uint64(first)
+        rights = np.frombuffer(self.masks.copy(slot.pages), np.uint8)[starts]
+        view.protect_runs(starts, counts, protections(rights.tobytes()))
 
     def shut(self, slot: Memslot, pages: PageRange) -> None:
         """Whatever the masks say, no store to `pages` of `slot` goes through until protect() is called."""
