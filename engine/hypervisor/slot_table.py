@@ -8,7 +8,7 @@ from engine.model.memslot import Memslot
 ADDRESS_SPACE_SHIFT = 16
 """Slot numbers above it name an address space (api.rst 4.35). Guests here run in the first alone, never in SMM."""
 
-SlotState = tuple[dict[int, Memslot], tuple[list[int], list[Memslot]]]
+SlotState = tuple[dict[int, Memslot], list[int], list[Memslot]]
 """What a table held at a moment, opaque."""
 
 
@@ -17,10 +17,14 @@ class SlotTable:
 
     def __init__(self) -> None:
         self.by_id: dict[int, Memslot] = {}
-        self._sorted: tuple[list[int], list[Memslot]] = ([], [])
+        self._bases: list[int] = []
+        self._slots: list[Memslot] = []
+        """By address, a slot for each base. It is never the shorter of the two, not even while they change."""
+        self._kept: SlotState | None = None
 
     def put(self, slot: Memslot) -> None:
         """Add or replace; size 0 removes."""
+        self._kept = None
         old = self.by_id.get(slot.slot)
         if slot.size:
             self.by_id[slot.slot] = slot
@@ -30,17 +34,16 @@ class SlotTable:
             self._replace(old, slot)
 
     def at(self, gpa: int) -> Memslot | None:
-        """The slot that holds `gpa`; None in the void. Needs no lock: both lists are replaced at once."""
-        bases, slots = self._sorted
-        index = bisect_right(bases, gpa) - 1
+        """The slot that holds `gpa`; None in the void. While another thread changes slots, one may be missed."""
+        index = bisect_right(self._bases, gpa) - 1
         if index < 0:
             return None
-        slot = slots[index]
-        return slot if gpa < slot.base + slot.size else None
+        slot = self._slots[index]
+        return slot if slot.base <= gpa < slot.base + slot.size else None
 
     def within(self, pages: PageRange) -> list[Memslot]:
         """Slots that hold any of `pages`, ascending."""
-        bases, slots = self._sorted
+        bases, slots = self._bases, self._slots
         if not pages.count:
             return []
         first = bisect_right(bases, pages.base) - 1
@@ -67,23 +70,26 @@ class SlotTable:
         return found
 
     def state(self) -> SlotState:
-        """For a snapshot."""
-        return self.by_id.copy(), self._sorted
+        """For a snapshot; the same object as long as nothing is put."""
+        if self._kept is None:
+            self._kept = self.by_id.copy(), self._bases.copy(), self._slots.copy()
+        return self._kept
 
     def restore(self, state: SlotState) -> bool:
         """Whether another slot may now be found at an address."""
-        by_id, ordered = state
-        moved = self._sorted is not ordered
-        self.by_id, self._sorted = by_id.copy(), ordered
+        moved = self._kept is not state
+        if moved:
+            self._kept = state
+            self.by_id, self._bases, self._slots = state[0].copy(), state[1].copy(), state[2].copy()
         return moved
 
     def _replace(self, old: Memslot | None, new: Memslot) -> None:
-        bases, slots = self._sorted[0].copy(), self._sorted[1].copy()
+        bases, slots = self._bases, self._slots
         if old is not None:
             index = bisect_left(bases, old.base)
-            del bases[index], slots[index]
+            del bases[index]
+            del slots[index]
         if new.size:
             index = bisect_left(bases, new.base)
-            bases.insert(index, new.base)
             slots.insert(index, new)
-        self._sorted = bases, slots
+            bases.insert(index, new.base)

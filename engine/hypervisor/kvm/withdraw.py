@@ -94,7 +94,8 @@ def _half_done(space: GuestSpace, seat: Seat, addresses: AddressSpace, denied: D
     """Whether a part of the store was on a page that takes it, where it is by now."""
     masks = space.vtls[seat.vtl].masks
     others = _written(addresses, denied.origin, registers) - {denied.gpa >> PAGE_SHIFT}
-    return any(masks.get(gfn) == Rights.RWX and space.slots.at(gfn << PAGE_SHIFT) is not None for gfn in others)
+    with space.lock:
+        return any(masks.get(gfn) == Rights.RWX and space.slots.at(gfn << PAGE_SHIFT) is not None for gfn in others)
 
 
 def _written(addresses: AddressSpace, origin: Origin, registers: Registers) -> set[int]:

@@ -52,3 +52,17 @@ def test_a_slot_of_another_address_space_is_known_by_id_only() -> None:
     assert table.at(0) == Memslot(0, 0, PAGE_SIZE, 0)
     table.put(Memslot(1 << 16, 0, 0, 0))
     assert list(table.by_id) == [0]
+
+
+@given(regions, regions)
+def test_a_table_can_be_taken_back(before: list[tuple[int, int, int]], after: list[tuple[int, int, int]]) -> None:
+    table, model = tables(before)
+    state = table.state()
+    assert table.state() is state
+    for number, first, pages in after:
+        slot = Memslot(number, first * PAGE_SIZE, pages * PAGE_SIZE, 0)
+        if table.overlapping(slot) is None:
+            table.put(slot)
+    table.restore(state)
+    assert table.by_id == model
+    assert table.within(PageRange(0, 100)) == sorted(model.values(), key=lambda slot: slot.base)
