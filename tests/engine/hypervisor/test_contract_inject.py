@@ -20,6 +20,8 @@ PAGE = Guest.PAGE
 RF = 1 << 16
 """Set in the frame of a fault (SDM Vol. 3, 6.8.3)."""
 OTHER = PAGE + 2 * PAGE_SIZE
+AROUND = PAGE - PAGE_SIZE
+FRAME = 6 * 8
 GENERAL_PROTECTION = Inject(13, 0x18)
 LEAVE = "out 0x55, al\nadd rsp, 8\niretq"
 """Tell the VMM, take the error code off, and try again."""
@@ -66,6 +68,8 @@ CASES = [
         "lea rdi, [rsi+0x10]\nlea rsi, [rbx+0xffe]\nmov ecx, 4",
         after=(OTHER + 0x10, b"\x11\x11\x33\x33"),
     ),
+    Case("push", "push rax", prepare="lea rsp, [rbx+8]", after=(PAGE, _word(START["rax"]))),
+    Case("call", "call rdx", prepare="lea rsp, [rbx+8]\nlea rdx, [rip+done]", after=(PAGE, _word(0x1000F))),
     Case("push of memory", "push qword ptr [rbx]", Rights.NONE, after=(0x8FF8, b"\x11" * 8)),
 ]
 
@@ -83,8 +87,8 @@ def test_a_denied_instruction_has_not_happened_and_happens_once(guest: Guest, ca
     guest.memory.write(PAGE - PAGE_SIZE, b"\x22" * PAGE_SIZE)
     guest.memory.write(0x8F00, bytes(0x100))
     guest.fence(case.rights)
-    guest.load(f"{case.prepare}\nout 0x44, al\n{case.assembly}\nhlt", **START)
-    before, at = _start(guest), guest.memory.read(PAGE - PAGE_SIZE, 4 * PAGE_SIZE)
+    guest.load(f"{case.prepare}\nout 0x44, al\n{case.assembly}\ndone: hlt", **START)
+    before, at = _start(guest), _memory(guest)
     denied = guest.vcpu.run()
     assert isinstance(denied, ProtectionExit)
     assert denied.rip == before.rip
@@ -95,18 +99,27 @@ def test_a_denied_instruction_has_not_happened_and_happens_once(guest: Guest, ca
     guest.vcpu.resolve(denied, GENERAL_PROTECTION)
     handler = guest.vcpu.run()
     assert isinstance(handler, IoExit)
-    frame = [int.from_bytes(guest.memory.read(0x8FD0 + 8 * n, 8), "little") for n in range(6)]
-    assert (frame[0], frame[1], frame[4]) == (0x18, before.rip, before.rsp)
     inside = guest.vcpu.registers()
+    frame = [guest.word(inside.rsp + 8 * n) for n in range(6)]
+    assert (frame[0], frame[1], frame[4]) == (0x18, before.rip, before.rsp)
     assert _general(inside) == _general(before)
-    assert inside.rsp == before.rsp - 48
-    assert guest.memory.read(PAGE - PAGE_SIZE, 4 * PAGE_SIZE) == at
+    assert inside.rsp == (before.rsp & ~15) - FRAME
+    assert _but_for_the_frame(_memory(guest), inside.rsp) == _but_for_the_frame(at, inside.rsp)
     guest.fence(Rights.RWX)
     guest.vcpu.resolve(handler, Complete())
     assert guest.drive() == []
     gpa, expected = case.after
     assert guest.memory.read(gpa, len(expected)) == expected
     assert guest.vcpu.registers().rip == before.rip + len(denied.code) + 1
+
+
+def _memory(guest: Guest) -> bytes:
+    return guest.memory.read(AROUND, 4 * PAGE_SIZE)
+
+
+def _but_for_the_frame(memory: bytes, rsp: int) -> bytes:
+    at = rsp - AROUND
+    return memory[:at] + memory[at + FRAME :] if at >= 0 else memory
 
 
 def _start(guest: Guest) -> Registers:
@@ -132,6 +145,26 @@ def test_a_denied_fetch(guest: Guest) -> None:
     assert isinstance(guest.vcpu.run(), HltExit)
     after = guest.vcpu.registers()
     assert (after.r8, after.r9, after.r13) == (0x11, PAGE, PAGE)
+
+
+@pytest.mark.parametrize(
+    "assembly", ["mov [rsi], rax", "mov rcx, [rsi]", "out 0x10, al", "in al, 0x10", "inc dword ptr [rsi]"]
+)
+def test_an_instruction_whose_fetch_was_let_pass(guest: Guest, assembly: str) -> None:
+    """It is executed apart, and taken back from there."""
+    handle(guest, {13: f"{TAKE_FRAME}hlt"})
+    guest.fence(Rights.NONE)
+    guest.load(f"{assembly}\nhlt", at=PAGE)
+    guest.load("jmp rbx", rsi=Guest.VOID, rbx=PAGE, rcx=7, rax=0x1234)
+    fetch = guest.vcpu.run()
+    assert isinstance(fetch, ProtectionExit)
+    guest.vcpu.resolve(fetch, Complete())
+    exit = guest.vcpu.run()
+    assert isinstance(exit, VoidExit | IoExit)
+    guest.vcpu.resolve(exit, GENERAL_PROTECTION)
+    assert isinstance(guest.vcpu.run(), HltExit)
+    after = guest.vcpu.registers()
+    assert (after.r9, after.rcx, after.rax) == (PAGE, 7, 0x1234)
 
 
 @pytest.mark.parametrize("assembly", ["mov [rbx], rax", "mov rcx, [rbx]", "pop qword ptr [rbx]"])
