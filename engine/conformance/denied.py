@@ -69,13 +69,14 @@ for _case in STORES:
 
 @DENIED.check("fields", "hypervisor.md 2.10; TLFS, memory intercept message")
 def _fields(make: Factory) -> None:
-    """A denied store tells vCPU, VTL, address and bytes of the instruction, gpa, access, size and data."""
+    """A denied store tells vCPU, VTL, address, bytes and text of the instruction, gpa, gva, access, size and data."""
     guest = _start(make, Rights.RX, "mov [rbx+8], rax")
     exit = guest.vcpu.run()
     assert isinstance(exit, ProtectionExit), exit
     equal((exit.vcpu, exit.vtl, exit.rip), (0, 0, code_base(0)), "vCPU, VTL and RIP")
-    equal((exit.gpa, str(exit.access), exit.size), (_PAGE + 8, "write", 8), "the access")
+    equal((exit.gpa, exit.gva, str(exit.access), exit.size), (_PAGE + 8, _PAGE + 8, "write", 8), "the access")
     equal((exit.code.hex(), exit.data), ("48894308", VALUE.to_bytes(8, "little")), "the instruction's bytes and data")
+    equal(exit.text.startswith("mov [rbx"), True, f"the instruction's text ({exit.text!r})")
 
 
 @DENIED.check("fetch", _TLFS)

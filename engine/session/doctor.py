@@ -28,6 +28,10 @@ class Finding(msgspec.Struct, frozen=True):
     """The largest dirty ring; 0: none."""
     ring_reason: str = ""
     """Why a dirty ring can lose pages here; empty where it cannot."""
+    single_step: bool = False
+    """A vCPU can be run for one instruction."""
+    step_reason: str = ""
+    """Why it cannot."""
     extensions: list[str] = []
     """What a vm has besides (contract/extensions.py)."""
     lacks: dict[str, str] = {}
@@ -75,6 +79,8 @@ def _finding(host: Capabilities) -> Finding:
         mask_reason=host.mask_reason,
         ring_bytes=host.ring_bytes,
         ring_reason=host.ring_reason,
+        single_step=host.counts_instructions or host.single_step,
+        step_reason=host.step_reason,
         extensions=list(host.extensions),
         lacks=host.lacks,
     )

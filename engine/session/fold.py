@@ -47,6 +47,7 @@ class View:
         self.masks = RightsTable(pages)
         self.exits: Counter[str] = Counter()
         self.dirty_pages = 0
+        self.dirty_losses = 0
         self.last_seq = 0
         self.unshown = 0
         self.fresh_exits: deque[ExitTaken] = deque(maxlen=RECENT_EXITS)
@@ -62,6 +63,7 @@ class View:
                 self._exit(event)
             case DirtyHarvested():
                 self.dirty_pages += event.count
+                self.dirty_losses += event.lost
                 self.fresh_dirty.append(event)
             case CommandTaken():
                 self._command(event)

@@ -15,6 +15,7 @@ from engine.model.layout import SYSTEM_AREA, SYSTEM_SIZE
 from engine.model.page_set import PageSet
 from engine.model.scenario import Scenario
 from engine.session.host import Host
+from engine.session.records import instruction_text
 from engine.session.session import Session
 
 SYSTEM_PAGES = PageSet.of_range(SYSTEM_AREA)
@@ -26,8 +27,12 @@ class Denied(msgspec.Struct, frozen=True):
     vcpu: int
     vtl: int
     gpa: str
+    gva: str | None
+    """The guest-virtual address that led to it; None where the instruction's operands do not tell."""
     access: str
     rip: str
+    text: str
+    """The instruction, in Intel syntax."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -59,8 +64,7 @@ class Witness:
     def __call__(self, event: AnyEvent) -> None:
         match event:
             case ExitTaken(exit=ProtectionExit() as exit):
-                denied = Denied(exit.vcpu, exit.vtl, hex(exit.gpa), str(exit.access), hex(exit.rip))
-                self.protection.append(denied)
+                self.protection.append(_denied(exit))
             case DirtyHarvested():
                 self.dirty |= PageSet.of_bitmap(unpack_bitmap(event.bitmap, event.packed))
                 self.lost = self.lost or event.lost
@@ -68,6 +72,18 @@ class Witness:
                 self.ended.set()
             case _:
                 pass
+
+
+def _denied(exit: ProtectionExit) -> Denied:
+    return Denied(
+        vcpu=exit.vcpu,
+        vtl=exit.vtl,
+        gpa=hex(exit.gpa),
+        gva=None if exit.gva is None else hex(exit.gva),
+        access=str(exit.access),
+        rip=hex(exit.rip),
+        text=exit.text or instruction_text(exit.code, exit.rip),
+    )
 
 
 def run_to_end(scenario: Scenario, host: Host) -> Outcome:

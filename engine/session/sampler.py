@@ -112,6 +112,7 @@ class Sampler:
             exits=dict(view.exits),
             exits_per_second=self._exit_rate.feed(host, view.exits.total()),
             dirty_per_second=self._dirty_rate.feed(host, view.dirty_pages),
+            dirty_losses=view.dirty_losses,
             instructions=instructions,
             dropped=view.unshown,
             last_seq=view.last_seq,

@@ -64,6 +64,8 @@ class Status(msgspec.Struct, frozen=True):
     """Exits so far by kind."""
     exits_per_second: float
     dirty_per_second: float
+    dirty_losses: int
+    """Harvests so far for which the host had lost entries of a dirty ring: all logged pages counted as written."""
     instructions: int | None
     dropped: int
     """Exits so far that no frame carried a record of."""

@@ -25,24 +25,28 @@ export const KINDS = {
     about: "A store to a read-only slot, which KVM hands to the VMM as device memory.",
   },
   io: { order: 3, letter: "I", colour: "--vtl0", from: 0.5, to: 1, about: "The guest executed IN or OUT on an I/O port." },
+  msr: {
+    order: 4, letter: "S", colour: "--slot", from: 0.1, to: 0.5,
+    about: "The guest executed RDMSR or WRMSR on a model-specific register that the hypervisor does not keep itself.",
+  },
   hypercall: {
-    order: 4, letter: "C", colour: "--vtl1", from: 0.15, to: 0.6,
+    order: 5, letter: "C", colour: "--vtl1", from: 0.15, to: 0.6,
     about: "The guest called the hypervisor through the hypercall page.",
   },
-  hlt: { order: 5, letter: "H", colour: "--ok", from: 0, to: 1, about: "The guest executed HLT: this vCPU is done until it is woken." },
+  hlt: { order: 6, letter: "H", colour: "--ok", from: 0, to: 1, about: "The guest executed HLT: this vCPU is done until it is woken." },
   ring_full: {
-    order: 6, letter: "R", colour: "--slot-ro", from: 0.4, to: 0.9,
+    order: 7, letter: "R", colour: "--slot-ro", from: 0.4, to: 0.9,
     about: "The vCPU's ring of dirty pages reached its soft limit: it waits until the VMM has emptied it.",
   },
-  shutdown: { order: 7, letter: "T", colour: "--fault", from: 0, to: 1, about: "Triple fault: the vCPU is dead." },
+  shutdown: { order: 8, letter: "T", colour: "--fault", from: 0, to: 1, about: "Triple fault: the vCPU is dead." },
   internal_error: {
-    order: 8, letter: "E", colour: "--fault", from: 0, to: 1,
+    order: 9, letter: "E", colour: "--fault", from: 0, to: 1,
     about: "The hypervisor itself could not go on; its own numbers are with the exit.",
   },
 };
 
 /** @type {KindStyle} */
-const OTHER = { order: 9, letter: "?", colour: "--dim", from: 0.7, to: 1, about: "A return of the vCPU to the VMM." };
+const OTHER = { order: 10, letter: "?", colour: "--dim", from: 0.7, to: 1, about: "A return of the vCPU to the VMM." };
 
 /**
  * @param {string} kind

@@ -40,6 +40,7 @@ export function drawLanes(lane, guest, rows, chosen) {
   drawMarks(lane, rows, rows.vcpus, "slots", history.slotMarks, "--slot");
   drawMarks(lane, rows, rows.vcpus + 1, "masks", history.maskMarks, "--mask");
   drawDirty(lane, rows, history.dirty);
+  drawLosses(lane, rows, history.losses);
   drawAxis(lane, rows, info?.clock ?? "host ns");
   if (chosen) drawChosen(lane, chosen, rows);
 }
@@ -166,6 +167,31 @@ function drawDirty(lane, rows, dirty) {
   for (let i = firstFrom(dirty, scale.from); i < dirty.length && dirty[i].time <= scale.to; i++) {
     const bar = height * Math.min(1, 0.15 + 0.85 * (Math.log10(dirty[i].pages) / 6));
     context.fillRect(Math.floor(toPixel(scale, dirty[i].time)), top + height - bar, 2, bar);
+  }
+}
+
+/**
+ * A cross on the dirty log's lane: there the host lost entries, and every logged page counts as written.
+ * @param {Lane} lane
+ * @param {Rows} rows
+ * @param {{time: number}[]} losses
+ */
+function drawLosses({ context, scale, palette }, rows, losses) {
+  const middle = (rows.vcpus + 2.5) * rows.laneHeight;
+  const arm = Math.max(2, Math.min(5, rows.laneHeight / 2 - 2));
+  context.strokeStyle = palette.css("--fault-ink");
+  context.lineWidth = 1.5;
+  let last = -Infinity;
+  for (let i = firstFrom(losses, scale.from); i < losses.length && losses[i].time <= scale.to; i++) {
+    const x = Math.floor(toPixel(scale, losses[i].time)) + 1;
+    if (x - last < arm) continue;
+    last = x;
+    context.beginPath();
+    for (const tilt of [-1, 1]) {
+      context.moveTo(x - arm, middle - arm * tilt);
+      context.lineTo(x + arm, middle + arm * tilt);
+    }
+    context.stroke();
   }
 }
 

@@ -68,6 +68,8 @@ export class Guest {
    * @param {Status} status
    */
   applyStatus(time, status) {
+    const known = this.isFirst ? status.dirty_losses : (this.status?.dirty_losses ?? 0);
+    if (status.dirty_losses > known) this.history.markLoss(time, "ring entries lost");
     this.status = status;
     this.history.addStates(time, status);
     const before = this.pages.slots;

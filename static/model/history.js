@@ -20,6 +20,8 @@ export class History {
     this.maskMarks = [];
     /** @type {{time: number, pages: number}[]} */
     this.dirty = [];
+    /** @type {Mark[]} harvests for which the host had lost entries of a ring */
+    this.losses = [];
     this.time = 0;
   }
 
@@ -72,6 +74,15 @@ export class History {
   addDirty(time, pages) {
     this.dirty.push({ time, pages });
     trim(this.dirty, MOST_MARKS);
+  }
+
+  /**
+   * @param {number} time
+   * @param {string} what
+   */
+  markLoss(time, what) {
+    this.losses.push({ time, what });
+    trim(this.losses, MOST_MARKS);
   }
 
   /** @param {number} seq */

@@ -53,6 +53,7 @@ export interface Status {
   exits: Record<string, number>;
   exits_per_second: number;
   dirty_per_second: number;
+  dirty_losses: number;
   instructions: number | null;
   dropped: number;
   last_seq: number;

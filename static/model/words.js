@@ -29,6 +29,7 @@ export function line(record) {
     case "void": return { act: verb(record), on: gpa, remark: "no slot" };
     case "mmio": return { act: verb(record), on: gpa, remark: "read-only" };
     case "io": return portLine(record);
+    case "msr": return msrLine(record);
     default: return { act: record.kind.replace("_", " "), on: "", remark: record.text };
   }
 }
@@ -42,6 +43,12 @@ function denied({ vtl, mask }) {
 function portLine({ port, data }) {
   const on = port === null ? "" : hex(port);
   return data === null ? { act: "in", on, remark: "" } : { act: "out", on, remark: `← ${valueOf(data)}` };
+}
+
+/** @param {ExitRecord} record */
+function msrLine({ index, data }) {
+  const on = index === null ? "" : hex(index);
+  return data === null ? { act: "rdmsr", on, remark: "" } : { act: "wrmsr", on, remark: `← ${valueOf(data)}` };
 }
 
 /**
@@ -63,6 +70,7 @@ export function why(record) {
     case "void": return `${who(record)} ${tried(record)}. No memslot held that page at that moment.`;
     case "mmio": return `${who(record)} ${tried(record)}. Its slot is read-only, so the store came out as device memory.`;
     case "io": return `${who(record)} ${ported(record)} I/O port ${hex(record.port ?? 0)}.`;
+    case "msr": return `${who(record)} ${ported(record)} MSR ${hex(record.index ?? 0)}, a register that the hypervisor does not keep itself.`;
     case "hypercall": return `${who(record)} called the hypervisor through the hypercall page.`;
     case "hlt": return `${who(record)} executed HLT and waits.`;
     case "ring_full": return `${who(record)} had filled its ring of dirty pages up to the soft limit.`;
@@ -105,6 +113,7 @@ export function answered(record) {
   switch (record.answer) {
     case "complete": return completed(record);
     case "retry": return "Retried: the page has its rights back, and the instruction ran again from its start.";
+    case "inject": return "Injected: the guest took #GP(0) at this instruction, through its own IDT; without one that is a triple fault.";
     case "drop": return `Dropped: ${DROPPED[record.access ?? "read"]}.`;
     default: return record.kind === "hlt" ? "The vCPU stays halted." : "Not answered: the vCPU is out of the guest for good.";
   }
@@ -114,6 +123,15 @@ export function answered(record) {
 function completed({ kind }) {
   if (kind !== "protection") return "Completed by the VMM.";
   return "Completed: the access was carried out once, as if the fence were lifted.";
+}
+
+/**
+ * What stands by the rates once the host has lost entries of a dirty ring.
+ * @param {number} losses
+ */
+export function lossText(losses) {
+  const times = losses === 1 ? "once" : `${grouped(losses)} times`;
+  return `✕ The host lost ring entries ${times}: all logged pages count as written.`;
 }
 
 /**

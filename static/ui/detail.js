@@ -79,6 +79,8 @@ function facts(record, clock) {
     ["time", timeText(record.time, clock, 6)],
     ["rip", hex(record.rip)],
     ["gpa", record.gpa === null ? null : hex(record.gpa)],
+    ["gva", record.gva === null ? null : hex(record.gva)],
+    ["msr", record.index === null ? null : hex(record.index)],
     ["port", record.port === null ? null : hex(record.port)],
     ["size", record.size ? `${record.size} B` : null],
     ["data", record.data ? (record.kind === "hypercall" ? hex("0x" + record.data) : valueOf(record.data)) : null],

@@ -2,6 +2,7 @@
 // that shows it happens in the paint that follows.
 
 import { Guest } from "../model/guest.js";
+import { lossText } from "../model/words.js";
 import { invalidate, onPaint } from "../draw/raf.js";
 import { Rates } from "../draw/rates.js";
 import * as view from "../state/view.js";
@@ -84,6 +85,8 @@ function sampleRates() {
   rates.resize();
   rates.add(status.exits_per_second, status.dirty_per_second);
   setText(byId("rate-exits"), Math.round(status.exits_per_second).toLocaleString("en"));
+  setText(byId("lost"), lossText(status.dirty_losses));
+  byId("lost").hidden = status.dirty_losses === 0;
   setText(byId("rate-dirty"), Math.round(status.dirty_per_second).toLocaleString("en"));
   // Heat fades and panels catch up also when no frame comes.
   if (guest.running || performance.now() - panelsAt > PANELS_EVERY) invalidate();

@@ -58,8 +58,9 @@ def test_run_prints_one_json_object(tmp_path: Path) -> None:
     assert found["stopped"] == "hlt"
     assert found["exits"] == {"protection": 1, "hlt": 1}
     assert found["protection"] == [
-        {"vcpu": 0, "vtl": 0, "gpa": "0x210000", "access": "write", "rip": "0x10007"},
-    ]
+        {"vcpu": 0, "vtl": 0, "gpa": "0x210000", "gva": "0x210000", "access": "write", "rip": "0x10007",
+         "text": "inc qword ptr [rdi]"},
+    ]  # fmt: skip
     assert found["dirty"] == ["0x210000+2"]
     assert found["instructions"] == 4
 

@@ -9,7 +9,7 @@ const SLOT = { slot: 1, base: 0x200000, size: 0x200000, offset: 0x200000, flags:
 function frame(given, status = {}) {
   const whole = {
     phase: "running", why: "", on_protection: "complete", speed: null, vcpus: [], slots: [SLOT], churn: null, exits: {},
-    exits_per_second: 0, dirty_per_second: 0, instructions: null, dropped: 0, last_seq: 10, ...status,
+    exits_per_second: 0, dirty_per_second: 0, dirty_losses: 0, instructions: null, dropped: 0, last_seq: 10, ...status,
   };
   return {
     keyframe: false, merged: false, seq: 1, firstSeq: 1, time: 0, pages: 1024, leftOut: 0, encodedAt: 0, info: null,
@@ -59,4 +59,13 @@ test("slot changes in words", () => {
   assert.equal(slotChange([], [SLOT]), "slot 1 added");
   assert.equal(slotChange([SLOT], [{ ...SLOT, base: 0 }]), "slot 1 moved");
   assert.equal(slotChange([SLOT], [{ ...SLOT, flags: 0 }]), "slot 1 flags");
+});
+
+test("a harvest that lost entries is marked when it happens, not again when the page is opened anew", () => {
+  const guest = new Guest();
+  guest.apply(frame({ time: 5 }, { dirty_losses: 2 }));
+  assert.deepEqual(guest.history.losses, []);
+  guest.apply(frame({ time: 6 }, { dirty_losses: 2 }));
+  guest.apply(frame({ time: 7 }, { dirty_losses: 3 }));
+  assert.deepEqual(guest.history.losses.map(({ time }) => time), [7]);
 });

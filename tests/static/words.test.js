@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { answered, line, valueOf, why } from "../../static/model/words.js";
+import { answered, line, lossText, valueOf, why } from "../../static/model/words.js";
 
 /** @type {import("../../static/model/types").ExitRecord} */
 const STORE = {
@@ -40,4 +40,17 @@ test("bytes are little-endian", () => {
 test("an exit of a kind this page does not know is still told", () => {
   assert.match(why({ ...STORE, kind: "later" }), /left the guest/);
   assert.equal(line({ ...STORE, kind: "later_kind" }).act, "later kind");
+});
+
+test("an MSR is read or written by number; an exception goes to the guest", () => {
+  const msr = { ...STORE, kind: "msr", answer: "inject", gpa: null, gva: null, access: null, size: null, mask: null, index: 0x4b564dff };
+  assert.deepEqual(line({ ...msr, data: null }), { act: "rdmsr", on: "0x4b564dff", remark: "" });
+  assert.deepEqual(line({ ...msr, data: "2a00000000000000" }), { act: "wrmsr", on: "0x4b564dff", remark: "← 0x2a" });
+  assert.match(why({ ...msr, data: null }), /read from MSR 0x4b564dff/);
+  assert.match(answered(msr), /#GP\(0\)/);
+});
+
+test("lost ring entries are counted in words", () => {
+  assert.match(lossText(1), /once: all logged pages/);
+  assert.match(lossText(1200), /1,200 times/);
 });

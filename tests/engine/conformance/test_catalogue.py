@@ -11,14 +11,24 @@ from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorMissing
 from engine.model.rights import Rights, is_valid_mask, rights_text
 
+EXTENSIONS = {
+    "proposals.permission-bitmap": "PermissionBitmap",
+    "proposals.memory-attributes": "MemoryAttributes",
+    "proposals.kick-all": "KickAll",
+    "proposals.region-list": "AtomicRegions",
+    "proposals.log-and-delete": "AtomicHarvest",
+    "proposals.snapshots": "Snapshots",
+}
+
 
 def impossible(host: Capabilities) -> set[str]:
     """Checks that a host with these capabilities need not answer."""
     masks = {f"masks.{rights_text(mask)}" for mask in map(Rights, range(16)) if is_valid_mask(mask)}
     enforced = {f"masks.{rights_text(Rights(mask))}" for mask in host.masks}
     rings = {"ring.soft-limit-heeded"} if host.ring_reason else set[str]()
-    proposals = {check.id for check in CHECKS if check.subject == "proposals"}
-    return (masks - enforced) | rings | {"ring.size-4096"} | proposals
+    proposals = {check for check, extension in EXTENSIONS.items() if extension not in host.extensions}
+    steps = set[str]() if host.counts_instructions or host.single_step else {"exceptions.single-step"}
+    return steps | (masks - enforced) | rings | {"ring.size-4096"} | proposals
 
 
 @pytest.mark.parametrize("id", list(BY_ID))

@@ -102,3 +102,9 @@ def test_phase_and_vcpu_states_are_the_last_ones_told() -> None:
         PhaseChanged(seq=3, time=0, phase="ended", why="limit:exits"),
     )
     assert (view.phase, view.why, view.vcpus[0].state, view.last_seq) == ("ended", "limit:exits", "halted", 3)
+
+
+def test_harvests_that_lost_ring_entries_are_counted() -> None:
+    lost, whole = (DirtyHarvested(seq=n, time=0, count=0, bitmap=b"", packed=False, lost=n < 3) for n in (1, 3))
+    assert folded(lost).dirty_losses == 1
+    assert folded(lost, whole).dirty_losses == 1

@@ -1,0 +1,123 @@
+"""What enters the guest instead of leaving it: exceptions, its own and injected ones; and single steps."""
+
+import errno
+
+import msgspec
+
+from engine.conformance.check import Body, Subject, answers, equal
+from engine.conformance.guest import Factory, Guest
+from engine.conformance.handlers import TAKE_FRAME, handle, handler_of
+from engine.conformance.instructions import OLD
+from engine.model.exits import HltExit, Interrupted, ProtectionExit
+from engine.model.layout import code_base
+from engine.model.resolution import Inject
+from engine.model.rights import Rights
+
+EXCEPTIONS = Subject("exceptions")
+_SDM = "SDM Vol. 3, 6.14: exception handling in 64-bit mode"
+_EVENTS = "KVM_SET_VCPU_EVENTS; SDM Vol. 3, 6.15"
+_START = code_base(0)
+_DE, _UD, _DF, _GP, _PF = 0, 6, 8, 13, 14
+_BEYOND, _CROOKED = 1 << 32, 1 << 63
+"""Not mapped by the guest's page tables; not canonical."""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """`at`: offset of the instruction that provokes `vector`."""
+
+    name: str
+    assembly: str
+    vector: int
+    error_code: int | None = None
+    at: int = 0
+    cr2: int | None = None
+
+
+_FAULTS = (
+    Fault("invalid opcode", "nop\nud2", _UD, at=1),
+    Fault("divide by zero", "xor ecx, ecx\ndiv ecx", _DE, at=2),
+    Fault("address not canonical", "mov rcx, [rdx]", _GP, 0),
+    Fault("load not mapped", "mov rcx, [rbx]", _PF, 0, cr2=_BEYOND),
+    Fault("store not mapped", "mov [rbx+8], rcx", _PF, 2, cr2=_BEYOND + 8),
+    Fault("locked store not mapped", "lock inc qword ptr [rbx]", _PF, 2, cr2=_BEYOND),
+)
+
+
+def _delivered(fault: Fault) -> Body:
+    def body(make: Factory) -> None:
+        guest = make.guest()
+        handle(guest, {fault.vector: f"{TAKE_FRAME}hlt"})
+        guest.load(f"{fault.assembly}\nhlt", rbx=_BEYOND, rdx=_CROOKED)
+        equal(guest.drive(), [], "exits")
+        found = guest.vcpu.registers()
+        equal(found.rip > handler_of(fault.vector), True, "it halted in the handler")
+        code = [] if fault.error_code is None else [fault.error_code]
+        equal([found.r8, found.r9][: 1 + len(code)], [*code, _START + fault.at], "error code and RIP in the frame")
+        if fault.cr2 is not None:
+            equal(found.r13, fault.cr2, "CR2")
+
+    return body
+
+
+for _fault in _FAULTS:
+    _says = f"{_fault.name.capitalize()}: the guest's own handler is entered, with address and error code in its frame"
+    EXCEPTIONS.add(_fault.name, _says, _SDM, _delivered(_fault))
+
+
+@EXCEPTIONS.check("double fault", "SDM Vol. 3, 6.15, Interrupt 8")
+def _double_fault(make: Factory) -> None:
+    """An exception without a gate is a double fault, with error code 0."""
+    guest = make.guest()
+    handle(guest, {_DF: f"{TAKE_FRAME}hlt"})
+    guest.load("nop\nud2")
+    equal(guest.drive(), [], "exits")
+    equal((guest.vcpu.registers().r8, guest.vcpu.registers().r9), (0, _START + 1), "error code and RIP in the frame")
+
+
+@EXCEPTIONS.check("injected", _EVENTS)
+def _injected(make: Factory) -> None:
+    """An exception injected between runs is taken before the next instruction."""
+    guest = make.guest()
+    handle(guest, {_UD: f"{TAKE_FRAME}hlt"})
+    guest.load("inc rax\nhlt")
+    guest.vcpu.inject(Inject(_UD))
+    equal(guest.drive(), [], "exits")
+    equal((guest.vcpu.registers().r8, guest.vcpu.registers().rax), (_START, 0), "RIP in the frame, and RAX")
+
+
+@EXCEPTIONS.check("injected for a denied store", _EVENTS)
+def _injected_for_denied(make: Factory) -> None:
+    """Answered with an exception, a denied store has not happened; returned to with rights, it happens once."""
+    guest = make.guest()
+    handle(guest, {_GP: "hlt\nadd rsp, 8\niretq"})
+    guest.fence(Rights.RX)
+    guest.load("inc qword ptr [rbx]\nhlt", rbx=Guest.PAGE)
+    exit = guest.vcpu.run()
+    assert isinstance(exit, ProtectionExit), exit
+    guest.vcpu.resolve(exit, Inject(_GP, 0))
+    equal(type(guest.vcpu.run()), HltExit, "the handler's HLT")
+    equal(guest.word(), OLD, "the word, in the handler")
+    guest.fence(Rights.RWX)
+    equal(guest.drive(), [], "exits afterwards")
+    equal(guest.word(), OLD + 1, "the word, in the end")
+
+
+@EXCEPTIONS.check("no exception", _EVENTS)
+def _refused(make: Factory) -> None:
+    """What is no exception, or has a wrong error code, is refused with EINVAL; EBUSY while an exit waits."""
+    guest = make.guest()
+    for event in (Inject(32), Inject(-1), Inject(2), Inject(_GP), Inject(_UD, 0)):
+        answers(lambda event=event: guest.vcpu.inject(event), errno.EINVAL)
+    guest.load("out 0x10, al\nhlt")
+    guest.vcpu.run()
+    answers(lambda: guest.vcpu.inject(Inject(_UD)), errno.EBUSY)
+
+
+@EXCEPTIONS.check("single step", "KVM_SET_GUEST_DEBUG, KVM_GUESTDBG_SINGLESTEP")
+def _single_step(make: Factory) -> None:
+    """A run of one instruction executes one."""
+    guest = make.guest()
+    guest.load("inc rbx\ninc rbx\ninc rbx\nhlt")
+    for done in (1, 2, 3):
+        equal(type(guest.vcpu.run(1)), Interrupted, "the exit")
+        equal(guest.vcpu.registers().rbx, done, "instructions executed")
