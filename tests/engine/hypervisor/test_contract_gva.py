@@ -2,7 +2,6 @@
 
 import pytest
 
-from engine.hypervisor.contract.protocols import Hypervisor
 from engine.model.address import PAGE_SIZE
 from engine.model.exits import IoExit, MemoryExit
 from engine.model.layout import PAGE_DIRECTORIES, code_base
@@ -12,7 +11,6 @@ from engine.model.rights import Access, Rights
 from engine.x86.assemble import assemble
 from engine.x86.decode import decode
 from engine.x86.paging import ACCESSED, DIRTY, LARGE, PRESENT, WRITABLE
-from tests.engine.hypervisor.conftest import real_kvm
 from tests.engine.hypervisor.guest import Guest
 
 PAGE, DATA, VOID = Guest.PAGE, Guest.DATA, Guest.VOID
@@ -48,12 +46,6 @@ LOADS = [
     ("movsb", {"rdi": DATA, "rsi": PAGE + 7}),
     ("cmpsb", {"rsi": DATA, "rdi": PAGE}),
 ]
-
-
-@pytest.fixture
-def hypervisor() -> Hypervisor:
-    """Real KVM alone, until the simulator tells them too."""
-    return real_kvm()
 
 
 def told(guest: Guest, limit: int = 4) -> list[Told]:
