@@ -16,6 +16,7 @@ DR7_FIXED = 1 << 10
 DR7_G0 = 1 << 1
 """Global enable of breakpoint 0; two bits further for each of the others. Their kind stays 0: execution."""
 
+EFER_SCE = 1 << 0
 EFER_LME = 1 << 8
 EFER_LMA = 1 << 10
 EFER_NXE = 1 << 11

@@ -36,9 +36,8 @@ class CodePages:
         if self._executed[page]:
             self._spoil(page, self._executed[page])
 
-    def may_fetch(self, vcpu: int, page: int) -> int:
-        """Not 0 when a fetch is noted already, so that the right may be cached."""
-        return self._executed[page] >> vcpu & 1
+    def has_written(self, vcpu: int, page: int) -> bool:
+        return bool(self._written[page] >> vcpu & 1)
 
     def may_write(self, vcpu: int, page: int) -> bool:
         """Whether a write is noted already and is nobody else's concern."""

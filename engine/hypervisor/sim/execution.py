@@ -10,7 +10,7 @@ from engine.hypervisor.sim.delivery import Delivery
 from engine.hypervisor.sim.exits import Verdict
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.scratch import Piece
-from engine.hypervisor.sim.stop import Denied, PortAccess, Stop
+from engine.hypervisor.sim.stop import Denied, MsrAccess, PortAccess, Stop
 from engine.hypervisor.sim.trial import Cause, TrialState
 from engine.model.address import PAGE_SIZE
 from engine.model.exits import AnyExit, HltExit
@@ -34,7 +34,7 @@ class Execution:
     def __init__(self, processor: Processor) -> None:
         self._cpu, self._core, self._fill, self._trial = processor, processor.core, processor.fill, processor.trial
         self._delivery = Delivery(processor)
-        self.asked: Cause | Denied | None = None
+        self.asked: Cause | Denied | MsrAccess | None = None
         self.queued: AnyExit | None = None
         self._dead: AnyExit | None = None
 
@@ -71,7 +71,11 @@ class Execution:
             self._resolve_fetch(resolution)
             return
         self.asked = None
-        if not isinstance(resolution, Retry) and not isinstance(cause, Denied):
+        if isinstance(resolution, Retry):
+            return
+        if isinstance(cause, MsrAccess):
+            self._resolve_msr(cause, resolution)
+        elif not isinstance(cause, Denied):
             self._trial.answer(cause, resolution)
             self._advance()
 
@@ -102,6 +106,8 @@ class Execution:
             self._ask(stop.event)
         elif stop.reason == "hlt":
             self.queued = HltExit(vcpu=self._cpu.index, vtl=self._cpu.vtl, rip=self._core.rip(), raw="HLT")
+        elif stop.guarded is not None:
+            self._guarded(stop.guarded)
         elif stop.raised is not None:
             self._delivery.raised(stop.raised)
         elif stop.reason == "error":
@@ -119,6 +125,23 @@ class Execution:
         else:
             self._trial.begin()
             self._advance()
+
+    def _guarded(self, found: Event | MsrAccess) -> None:
+        if isinstance(found, Event):
+            self._delivery.put(found)
+        else:
+            self.asked, self.queued = found, exits.msr_exit(found, self._cpu.where())
+
+    def _resolve_msr(self, access: MsrAccess, resolution: Complete | Drop) -> None:
+        """It counts as executed now."""
+        registers = self._core.registers()
+        after = {"rip": registers.rip + access.length}
+        if access.value is None:
+            data = resolution.data if isinstance(resolution, Complete) else None
+            value = int.from_bytes((data or b"")[:8], "little")
+            after |= {"rax": value & 0xFFFF_FFFF, "rdx": value >> 32}
+        self._core.set_registers(msgspec.structs.replace(registers, **after))
+        self._core.executed += 1
 
     def _step_apart(self) -> None:
         """A single step that changed nothing: perhaps a store into its own block, which the engine begins anew and

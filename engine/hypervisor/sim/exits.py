@@ -5,13 +5,14 @@ from typing import Any
 
 from engine.hypervisor.sim.scratch import Piece
 from engine.hypervisor.sim.space import READONLY, Space
-from engine.hypervisor.sim.stop import PortAccess
+from engine.hypervisor.sim.stop import MsrAccess, PortAccess
 from engine.model.address import PAGE_SHIFT
 from engine.model.exits import (
     AnyExit,
     InternalError,
     IoExit,
     MmioExit,
+    MsrExit,
     ProtectionExit,
     RingFullExit,
     ShutdownExit,
@@ -67,6 +68,12 @@ def io_exit(event: PortAccess, where: dict[str, Any]) -> IoExit:
     data = None if event.value is None else event.value.to_bytes(4, "little")[: event.size]
     way = "IN" if data is None else "OUT"
     return IoExit(port=event.port, size=event.size, data=data, raw=f"{way} hook, port {event.port:#x}", **where)
+
+
+def msr_exit(access: MsrAccess, where: dict[str, Any]) -> MsrExit:
+    data = None if access.value is None else access.value.to_bytes(8, "little")
+    way = "RDMSR" if data is None else "WRMSR"
+    return MsrExit(index=access.index, data=data, raw=f"{way} of {access.index:#x}, which is not kept", **where)
 
 
 def shutdown(reason: str, where: dict[str, Any]) -> ShutdownExit:

@@ -10,6 +10,7 @@ from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.ring import Ring
 from engine.hypervisor.sim.scratch import Scratch
+from engine.hypervisor.sim.screen import Screen
 from engine.hypervisor.sim.space import READONLY, Space
 from engine.hypervisor.sim.stop import Denied
 from engine.hypervisor.sim.translate import Translator
@@ -37,6 +38,7 @@ class Fill:
     def __init__(self, space: Space, ram: Ram, code: CodePages, scratch: Scratch, vcpu: int) -> None:
         self._space, self._code, self._scratch, self._vcpu = space, code, scratch, vcpu
         self._past = ram.past
+        self.screen = Screen(ram)
         self.tables = Translator(space, ram, code)
         self.vtl = 0
         self.rings: list[Ring] = []
@@ -56,12 +58,12 @@ class Fill:
         fetch = access is _EXECUTE
         leads = self.tables.translate(self.cr3(), gva, access is _WRITE, fetch)
         if fetch and (self.lookahead or self.trying):
-            return self._ahead(None if leads is None else leads[0])
+            return self._ahead(gva, None if leads is None else leads[0])
         if leads is None:
             self.denied = Denied(gva, access)
             return None
         gpa, rights = leads
-        found = self._apart(gva, gpa) if self.trying else self._page(gpa, access)
+        found = self._apart(gva, gpa) if self.trying else self._page(gva, gpa, access)
         if found is None:
             self.denied = Denied(gva, access, gpa, self._ring_full)
             self._ring_full = False
@@ -71,7 +73,7 @@ class Fill:
     def touched(self, access: Access, at: int, size: int) -> None:
         self._scratch.touched(access, at, size)
 
-    def _page(self, gpa: int, access: Access) -> tuple[int, int] | None:
+    def _page(self, gva: int, gpa: int, access: Access) -> tuple[int, int] | None:
         """As fill, by slots and masks; on the way the access is noted where somebody must know of it."""
         space, gfn = self._space, gpa >> PAGE_SHIFT
         if space.layout != self._layout or not self._first <= gfn < self._stop:
@@ -87,13 +89,17 @@ class Fill:
             self._code.written(self._vcpu, page)
             if self._past.kept is not None:
                 self._past.keep(page)
-        elif access is _EXECUTE:
-            self._code.fetched(self._vcpu, page)
-        if not mask & EXECUTE or not self._code.may_fetch(self._vcpu, page):
-            mask &= READ | WRITE
-        if access is not _WRITE and mask & WRITE and self._hears(slot, gfn, page):
+            self.screen.write(gva, page)
+            return offset, mask & (READ | WRITE)
+        if access is _EXECUTE:
+            self._fetched(gva, page)
+        if self.screen.holds(page) or self._hears(slot, gfn, page):
             mask &= READ | EXECUTE
-        return offset, mask & (READ | WRITE | EXECUTE)
+        return offset, mask & (READ | WRITE | EXECUTE if self.screen.passed(gva, page) else READ | WRITE)
+
+    def _fetched(self, gva: int, page: int) -> None:
+        self.screen.fetch(gva, page, self._code.has_written(self._vcpu, page))
+        self._code.fetched(self._vcpu, page)
 
     def _look_up(self, gfn: int) -> None:
         """Remember the slot at `gfn`, for most misses are in the same one as the last."""
@@ -118,12 +124,12 @@ class Fill:
         at = self._scratch.page(gva, gpa)
         return None if at is None else (SCRATCH + at, READ | WRITE)
 
-    def _ahead(self, gpa: int | None) -> tuple[int, int]:
+    def _ahead(self, gva: int, gpa: int | None) -> tuple[int, int]:
         """A page that is translated to code but not executed: anything will do where there is nothing."""
         offset = None if gpa is None else self._space.offset(gpa)
         if offset is None:
             return SCRATCH, EXECUTE
-        self._code.fetched(self._vcpu, offset >> PAGE_SHIFT)
+        self._fetched(gva, offset >> PAGE_SHIFT)
         return offset & _PAGE, EXECUTE
 
     def _noted(self, slot: Memslot, gfn: int) -> bool:

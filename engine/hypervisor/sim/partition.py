@@ -128,6 +128,9 @@ class SimVm:
         self._require_ring("harvest_vmm_writes")
         return self._space.dirty.take_outside()
 
+    def enable_msr_exits(self) -> None:
+        self._space.msr_exits = True
+
     def extension(self, kind: type[E]) -> E:
         return self._offer.get(kind)
 

@@ -8,6 +8,7 @@ from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.core import Core
 from engine.hypervisor.sim.deliver import PROTECTION, STACK, Event, canonical
 from engine.hypervisor.sim.fill import SCRATCH, Fill
+from engine.hypervisor.sim.guard import Guard
 from engine.hypervisor.sim.linear import Linear
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.page_fault import page_fault
@@ -45,7 +46,10 @@ class Processor:
         self.core = Core((0, ram.size, ram.address), (SCRATCH, PAGES * PAGE_SIZE, scratch.address), self.fill)
         self.core.enter_long_mode(cr3)
         self.fill.cr3 = self.core.cr3
+        self.screen = self.fill.screen
+        self.screen.core = self.core
         self.text = GuestText(self.fill.tables, self.core.cr3, space, ram)
+        self.core.instructions.guard = Guard(self.core, space, self._code_at_rip)
         self.linear = Linear(self.fill, ram, code)
         self.trial = Trial(self.core, self.fill, scratch, space, memory)
         self._registers = [self.core.state() for _ in range(space.vtls)]
@@ -79,6 +83,7 @@ class Processor:
         stale, flush = self._code.take(self.index)
         for page in stale:
             self.core.forget_code(page << PAGE_SHIFT, PAGE_SIZE)
+            self.screen.forget(page)
         if flush or self._generation != self.space.generation:
             self._generation = self.space.generation
             self.core.flush()
@@ -96,6 +101,9 @@ class Processor:
         # A locked load asks for the right to write at once.
         write = denied.access is Access.READ and found is not None and found.locked
         return page_fault(self.fill.tables, self.core.cr3(), denied.gva, Access.WRITE if write else denied.access)
+
+    def _code_at_rip(self) -> bytes:
+        return self.text.shown(self.core.rip())[0]
 
     def where(self) -> dict[str, Any]:
         """What every exit of the instruction at RIP has."""

@@ -36,6 +36,7 @@ class Space:
         self.slots = SlotTable()
         self.generation = self.layout = 0
         """`layout` grows when slots change, and with it `generation`."""
+        self.msr_exits = False
         self.ring_size = 0
         """Bytes of each vCPU's dirty ring in each VTL; 0: bitmaps are on."""
         self.dirty = DirtyLogs()

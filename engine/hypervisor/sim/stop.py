@@ -4,6 +4,7 @@ from typing import Protocol
 
 import msgspec
 
+from engine.hypervisor.sim.deliver import Event
 from engine.model.registers import Registers
 from engine.model.rights import Access
 
@@ -15,6 +16,14 @@ class PortAccess(msgspec.Struct, frozen=True, gc=False):
     size: int
     value: int | None
     before: Registers
+
+
+class MsrAccess(msgspec.Struct, frozen=True, gc=False):
+    """RDMSR or WRMSR (`value` going in, None: RDMSR) of a register that the simulator does not keep."""
+
+    index: int
+    value: int | None
+    length: int
 
 
 class Denied(msgspec.Struct, frozen=True, gc=False):
@@ -37,14 +46,15 @@ class Raised(msgspec.Struct, frozen=True, gc=False):
 
 
 class Stop(msgspec.Struct, frozen=True, gc=False):
-    """Why a run stopped: budget, hlt, io, fault (the fill denied an access), exception, or error (the engine cannot go
-    on); `executed` instructions."""
+    """Why a run stopped: budget, hlt, io, fault (the fill denied an access), exception, guarded (the instruction at RIP
+    is not to happen in the engine), or error (the engine cannot go on); `executed` instructions."""
 
     reason: str
     executed: int
     event: PortAccess | None = None
     raised: Raised | None = None
     denied: Denied | None = None
+    guarded: Event | MsrAccess | None = None
     error: str = ""
 
 

@@ -119,12 +119,12 @@ class Trial:
         core = self._core
         core.save(self._before)
         self._scratch.begin(self._loads)
-        self._fill.trying, self._fill.denied, core.answer = True, None, self._io
+        self._fill.trying, self._fill.denied, core.instructions.answer = True, None, self._io
         core.flush()
         try:
             self._stop = core.start(1)
         finally:
-            self._fill.trying, core.answer = False, None
+            self._fill.trying, core.instructions.answer = False, None
         core.executed -= self._stop.executed
         self._pieces = self._scratch.pieces()
         self._after = core.state()
@@ -155,4 +155,4 @@ def _filled(data: bytes | None, size: int) -> bytes:
 
 def _faults(stop: Stop) -> bool:
     """The instruction ends in an exception, so that its stores do not happen."""
-    return stop.reason == "exception" or (stop.denied is not None and stop.denied.gpa is None)
+    return stop.reason in ("exception", "guarded") or (stop.denied is not None and stop.denied.gpa is None)

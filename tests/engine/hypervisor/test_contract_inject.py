@@ -206,8 +206,6 @@ def test_port_io(guest: Guest, assembly: str) -> None:
 @pytest.mark.parametrize("event", [Inject(13, 0), Inject(6)])
 @pytest.mark.parametrize("assembly", ["rdmsr", "wrmsr"])
 def test_an_unknown_msr(guest: Guest, assembly: str, event: Inject) -> None:
-    if not hasattr(guest.vm, "enable_msr_exits"):
-        pytest.skip(f"{guest.vm.capabilities.label}: has no MSR exits yet")
     handle(guest, {event.vector: f"{TAKE_FRAME}hlt"})
     guest.vm.enable_msr_exits()
     guest.load(f"{assembly}\nhlt", rcx=0x12345, rax=1, rdx=2)

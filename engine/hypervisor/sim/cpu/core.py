@@ -18,15 +18,15 @@ import msgspec
 from unicorn import unicorn_const as uc
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3 import unicorn as binding
-from unicorn.unicorn_py3.arch import intel
 
 from engine.abi import x86 as abi
 from engine.hypervisor.sim.cpu.batch import LIBRARY, Batch, check
 from engine.hypervisor.sim.cpu.calibration import address_offset, counter_offset
 from engine.hypervisor.sim.cpu.image import CS, DS, ES, FS, GDT, GS, IDT, SS, TR, Image
+from engine.hypervisor.sim.cpu.instructions import Instructions
 from engine.hypervisor.sim.deliver import DEBUG, INVALID_OPCODE, Entry, System
 from engine.hypervisor.sim.flags import repaired
-from engine.hypervisor.sim.stop import Denied, PortAccess, Raised, Stop, Watcher
+from engine.hypervisor.sim.stop import Denied, Raised, Stop, Watcher
 from engine.model.layout import DESCRIPTORS
 from engine.model.registers import Registers
 from engine.model.rights import Access
@@ -52,11 +52,7 @@ class Core:
         self._scratch = scratch[0]
         self._identity = False
         self._failure: BaseException | None = None
-        self._event: PortAccess | None = None
         self._vector: int | None = None
-        self._io_at = 0
-        self.answer: int | None = None
-        """What IN gets, and that OUT may pass: while set, neither stops the run."""
         self.flushes = 0
         self.executed = 0
         """Instructions in all runs so far; also what RDTSC reads, for the host's clock would not repeat."""
@@ -67,6 +63,7 @@ class Core:
         self._uc.ctl_exits_enabled(True)
         self._uc.ctl_set_exits([])
         self._hook(scratch)
+        self.instructions = Instructions(self._uc, self)
         self._counter = ctypes.c_size_t.from_address(self._handle.value + counter_offset())
         self._fault_address = ctypes.c_uint64.from_address(self._handle.value + address_offset())
         self._batch = Batch(self._handle)
@@ -89,18 +86,23 @@ class Core:
 
     def start(self, count: int) -> Stop:
         """Run at most `count` instructions from RIP on."""
-        self._event = self._failure = self._vector = None
+        self._failure = self._vector = None
+        self.instructions.begin()
         status = LIBRARY.uc_emu_start(self._handle, self.rip(), 0, 0, count)
-        if self._failure is not None:
-            raise self._failure
+        failure = self._failure or self.instructions.failure
+        if failure is not None:
+            raise failure
         stop = self._stop(count, status)
         self.executed += stop.executed
         return stop
 
     def _stop(self, count: int, status: int) -> Stop:
-        begun = self._counter.value
-        if self._event is not None and status == uc.UC_ERR_OK:
-            return Stop("io", self._io_at, self._event)
+        begun, found = self.begun, self.instructions
+        if found.port is not None and status == uc.UC_ERR_OK:
+            return Stop("io", found.at, found.port)
+        if found.guarded is not None and begun <= count:
+            self._repair()
+            return Stop("guarded", found.at, guarded=found.guarded)
         if self._vector is not None or status == uc.UC_ERR_INSN_INVALID:
             return self._raised(begun)
         if status == uc.UC_ERR_OK:
@@ -113,9 +115,9 @@ class Core:
     def _refused(self, denied: Denied, begun: int) -> Stop:
         exact = msgspec.structs.replace(denied, gva=self._fault_address.value)
         if denied.access is Access.EXECUTE:
-            return Stop("fault", begun, self._event, denied=exact)
+            return Stop("fault", begun, self.instructions.port, denied=exact)
         self._repair()
-        return Stop("fault", begun - 1, self._event, denied=exact)
+        return Stop("fault", begun - 1, self.instructions.port, denied=exact)
 
     def _raised(self, begun: int) -> Stop:
         """A trap comes behind its instruction, which has been executed; INT n is executed when it is delivered."""
@@ -125,6 +127,21 @@ class Core:
         raised = Raised(vector, *self._image.take_exception())
         self._image.put()
         return Stop("exception", begun if vector == DEBUG else begun - 1, raised=raised)
+
+    @property
+    def begun(self) -> int:
+        return self._counter.value
+
+    @property
+    def now(self) -> int:
+        """Of this run too."""
+        return self.executed + self._counter.value
+
+    def watch(self, address: int) -> None:
+        self.instructions.watch(address)
+
+    def msr(self, index: int) -> int:
+        return int(self._uc.msr_read(index))
 
     def registers(self) -> Registers:
         return self._batch.read()
@@ -195,11 +212,11 @@ class Core:
         self._uc._Uc__finalizer()
 
     def _repair(self) -> None:
-        right = self._repaired()
+        right = self.repaired()
         if right.rflags != self._batch.read().rflags:
             self.set_registers(right)
 
-    def _repaired(self) -> Registers:
+    def repaired(self) -> Registers:
         """Registers in the middle of a block, where the engine's flags may be wrong (flags.py)."""
         self._image.take()
         registers = self._batch.read()
@@ -216,12 +233,6 @@ class Core:
         # By its range this hook sees scratch alone: RAM accesses cost nothing more.
         self._uc.hook_add(memory, self._on_scratch, begin=scratch[0], end=scratch[0] + scratch[1] - 1)
         self._uc.hook_add(uc.UC_HOOK_INTR, self._on_exception)
-        self._uc.hook_add(uc.UC_HOOK_INSN, self._on_out, aux1=x86.UC_X86_INS_OUT)
-        self._uc.hook_add(uc.UC_HOOK_INSN, self._on_in, aux1=x86.UC_X86_INS_IN)
-        # The engine hooks RDTSC, its Python binding does not know that; the callback is like CPUID's.
-        for instruction in (x86.UC_X86_INS_RDTSC, x86.UC_X86_INS_RDTSCP):
-            callback = binding.uccallback(self._uc, intel.HOOK_INSN_CPUID_CFUNC)(self._on_rdtsc)
-            self._uc._Uc__do_hook_add(uc.UC_HOOK_INSN, callback, 1, 0, ctypes.c_int(instruction))
 
     def _on_fill(self, _uc: Any, gva: int, access: int, entry: Any, _data: Any) -> bool:
         if self._identity:
@@ -249,26 +260,4 @@ class Core:
         # The first one only: what comes after the stop is not to happen.
         if self._vector is None:
             self._vector = vector
-        LIBRARY.uc_emu_stop(self._handle)
-
-    def _on_out(self, _uc: Any, port: int, size: int, value: int, _data: Any) -> None:
-        if self.answer is None:
-            self._io(port, size, value)
-
-    def _on_in(self, _uc: Any, port: int, size: int, _data: Any) -> int:
-        if self.answer is not None:
-            return self.answer
-        self._io(port, size, None)
-        return 0
-
-    def _on_rdtsc(self, _uc: Any, _key: Any) -> int:
-        now = self.executed + self._counter.value
-        self._uc.reg_write(x86.UC_X86_REG_RAX, now & 0xFFFF_FFFF)
-        self._uc.reg_write(x86.UC_X86_REG_RDX, now >> 32)
-        return 1
-
-    def _io(self, port: int, size: int, value: int | None) -> None:
-        # The counter includes this instruction, which is not done before its exit is answered.
-        self._io_at = self._counter.value - 1
-        self._event = PortAccess(port, size, value, self._repaired())
         LIBRARY.uc_emu_stop(self._handle)

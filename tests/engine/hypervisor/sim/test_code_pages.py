@@ -22,13 +22,16 @@ def test_the_writer_is_never_trusted_with_a_page_another_executes() -> None:
     assert code.take(1) == (set(), True)
 
 
-def test_after_forgetting_the_fetch_must_be_noted_again() -> None:
+def test_after_forgetting_the_next_write_is_news_again_only_once_it_is_fetched() -> None:
     code = CodePages(8, 2)
     code.fetched(0, PAGE)
     code.host_wrote(PAGE)
-    assert code.may_fetch(0, PAGE)
-    code.take(0)
-    assert not code.may_fetch(0, PAGE)
+    assert code.take(0) == ({PAGE}, True)
+    code.host_wrote(PAGE)
+    assert code.take(0) == (set(), False)
+    code.fetched(0, PAGE)
+    code.host_wrote(PAGE)
+    assert code.take(0) == ({PAGE}, True)
 
 
 def test_ones_own_store_concerns_nobody() -> None:

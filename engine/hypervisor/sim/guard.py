@@ -1,0 +1,80 @@
+"""What the engine would let a guest do with the processor's own registers, and a processor does not."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from engine.abi import x86
+from engine.hypervisor.sim import msrs
+from engine.hypervisor.sim.deliver import INVALID_OPCODE, PROTECTION, Event
+from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.stop import MsrAccess
+from engine.model.registers import Registers
+from engine.x86.privileged import Privileged, privileged
+
+_FAULT = Event(PROTECTION, 0)
+_CR0_NW, _CR0_CD = 1 << 29, 1 << 30
+_CR4_KNOWN = 0xFFF
+"""VME to UMIP: what follows must be announced by CPUID, and is not (SDM Vol. 3, 2.5)."""
+_CR3_KNOWN = (1 << 52) - 1
+
+
+class Cpu(Protocol):
+    """What a decision takes, beside the instruction."""
+
+    def repaired(self) -> Registers: ...
+    def msr(self, index: int) -> int: ...
+
+
+class Guard:
+    """Asked before each instruction that may be one of x86.privileged, at RIP."""
+
+    def __init__(self, cpu: Cpu, space: Space, code: Callable[[], bytes]) -> None:
+        self._cpu, self._space, self._code = cpu, space, code
+
+    def __call__(self) -> Event | MsrAccess | None:
+        """The exception or the exit that takes the instruction's place; None: it is executed."""
+        found = privileged(self._code())
+        if found is None:
+            return None
+        registers = self._cpu.repaired()
+        match found.name:
+            case "rdmsr" | "wrmsr":
+                return self._msr(found, registers)
+            case "syscall":
+                enabled = self._cpu.msr(msrs.EFER) & x86.EFER_SCE
+                return None if enabled else Event(INVALID_OPCODE)
+            case "rdpmc":
+                return _FAULT
+            case "ltr":
+                return _FAULT if found.source and not getattr(registers, found.source) & 0xFFFC else None
+            case _:
+                value = found.value(registers)
+                return None if value is None or _takes(found.target, value) else _FAULT
+
+    def _msr(self, found: Privileged, registers: Registers) -> Event | MsrAccess | None:
+        index = registers.rcx & 0xFFFF_FFFF
+        value = None
+        if found.name == "wrmsr":
+            value = (registers.rdx & 0xFFFF_FFFF) << 32 | registers.rax & 0xFFFF_FFFF
+        if index in msrs.KEPT and (value is None or msrs.takes(index, value)):
+            return None
+        return MsrAccess(index, value, found.length) if self._space.msr_exits else _FAULT
+
+
+def _takes(target: str, value: int) -> bool:
+    """Whether a control or debug register takes the value in 64-bit mode (SDM Vol. 3, 2.5; 18.2)."""
+    match target:
+        case "cr0":
+            paging = x86.CR0_PG | x86.CR0_PE
+            known = not value >> 32 and value & paging == paging
+            return known and not (value & _CR0_NW and not value & _CR0_CD)
+        case "cr3":
+            return not value & ~_CR3_KNOWN
+        case "cr4":
+            return not value & ~_CR4_KNOWN and bool(value & x86.CR4_PAE)
+        case "cr8":
+            return value <= 0xF
+        case "dr6" | "dr7":
+            return not value >> 32
+        case _:
+            return True

@@ -1,0 +1,28 @@
+"""Model-specific registers that the simulator keeps, and which values they take (SDM Vol. 4, 2.1; APM Vol. 2, 3.1.7).
+
+Any other is unknown: an exit if those are on, else #GP. Real KVM keeps more, of devices that are not here: its list is
+arch/x86/kvm/x86.c, msrs_to_save_base.
+"""
+
+from engine.abi import x86
+from engine.hypervisor.sim.deliver import canonical
+
+TSC, PAT, EFER = 0x10, 0x277, 0xC000_0080
+_SYSENTER = (0x174, 0x175, 0x176)
+_STAR, _LSTAR, _CSTAR, _SFMASK = range(0xC000_0081, 0xC000_0085)
+_FS_BASE, _GS_BASE, _KERNEL_GS_BASE = range(0xC000_0100, 0xC000_0103)
+KEPT = frozenset({TSC, PAT, EFER, *_SYSENTER, _STAR, _LSTAR, _CSTAR, _SFMASK, _FS_BASE, _GS_BASE, _KERNEL_GS_BASE})
+_ADDRESSES = frozenset({_LSTAR, _CSTAR, _FS_BASE, _GS_BASE, _KERNEL_GS_BASE})
+_EFER_BITS = x86.EFER_SCE | x86.EFER_LME | x86.EFER_LMA | x86.EFER_NXE
+_MEMORY_TYPES = frozenset({0, 1, 4, 5, 6, 7})
+
+
+def takes(index: int, value: int) -> bool:
+    """Whether the register, one of KEPT, takes the value in long mode with paging on; else it is #GP."""
+    if index in _ADDRESSES:
+        return canonical(value)
+    if index == EFER:
+        return not value & ~_EFER_BITS and bool(value & x86.EFER_LME)
+    if index == PAT:
+        return all(byte in _MEMORY_TYPES for byte in value.to_bytes(8, "little"))
+    return True
