@@ -7,10 +7,10 @@ from engine.model.cpuid import CpuidLeaf
 _AMD = (b"AuthenticAMD", b"HygonGenuine")
 _HYPERVISOR = 0x4000_0000
 _CENTAUR = 0xC000_0000
-_FEATURES_EDX = 0x078B_FBFD
-"""FPU, DE, PSE, TSC, MSR, PAE, MCE, CX8, APIC, SEP, MTRR, PGE, MCA, CMOV, PAT, PSE36, CLFSH, MMX, FXSR, SSE, SSE2."""
-_FEATURES_ECX = 0x8080_2001
-"""SSE3, CX16, POPCNT, and that there is a hypervisor."""
+_FEATURES_EDX = 0x078B_A97D
+"""FPU, DE, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PAT, PSE36, CLFSH, MMX, FXSR, SSE, SSE2."""
+_FEATURES_ECX = 0x8000_2001
+"""SSE3, CX16, and that there is a hypervisor."""
 _EXTENDED_EDX = 0x2010_0800
 """SYSCALL, NX, long mode."""
 _EXTENDED_ECX = 1

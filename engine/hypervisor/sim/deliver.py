@@ -52,15 +52,21 @@ class System(msgspec.Struct, frozen=True, gc=False):
         return self.ss & 3
 
 
+class Segment(msgspec.Struct, frozen=True, gc=False):
+    """A segment register: `descriptor` is its upper half, 0 for a null segment."""
+
+    selector: int
+    descriptor: int = 0
+
+
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """How the handler begins. `cs_descriptor`: the upper half; `new_ss`: None where SS stays; `frame` goes at RSP."""
+    """How the handler begins. `ss`: None where it stays; `frame` goes at RSP."""
 
     rip: int
     rsp: int
     rflags: int
-    cs: int
-    cs_descriptor: int
-    new_ss: int | None
+    cs: Segment
+    ss: Segment | None
     frame: bytes
 
 
@@ -130,9 +136,8 @@ def enter(event: Event, system: System, registers: Registers, read: Reader) -> E
         rip=gate.target,
         rsp=((stack & ~0xF) - len(frame)) % (1 << 64),
         rflags=registers.rflags & ~cleared,
-        cs=gate.selector & ~3 | cpl,
-        cs_descriptor=descriptor,
-        new_ss=None if inner is None and not gate.stack else cpl,
+        cs=Segment(gate.selector & ~3 | cpl, descriptor),
+        ss=None if inner is None and not gate.stack else Segment(cpl),
         frame=frame,
     )
 

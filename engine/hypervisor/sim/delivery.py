@@ -1,5 +1,7 @@
 """Exceptions on their way to the guest: one a VTL can wait, and enters before the next instruction."""
 
+import msgspec
+
 from engine.hypervisor.contract.vectors import WITH_ERROR_CODE
 from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.deliver import Entry, Event, FaultError, TripleFaultError, combined, enter
@@ -58,8 +60,10 @@ class Delivery:
             except UnreachableError as unreachable:
                 return self._unreachable(event, unreachable.denied)
             else:
-                self._cpu.core.enter(entry)
-                self._cpu.core.executed += 1
+                core = self._cpu.core
+                goes = {"rip": entry.rip, "rsp": entry.rsp, "rflags": entry.rflags}
+                core.go(msgspec.structs.replace(core.registers(), **goes), entry.cs, entry.ss)
+                core.executed += 1
                 return None
 
     def _entered(self, event: Event) -> Entry:

@@ -10,7 +10,7 @@ from engine.hypervisor.sim.delivery import Delivery
 from engine.hypervisor.sim.exits import Verdict
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.scratch import Piece
-from engine.hypervisor.sim.stop import Denied, MsrAccess, PortAccess, Stop
+from engine.hypervisor.sim.stop import Denied, Guarded, Jump, MsrAccess, PortAccess, Stop
 from engine.hypervisor.sim.trial import Cause, TrialState
 from engine.model.address import PAGE_SIZE
 from engine.model.exits import AnyExit, HltExit
@@ -21,7 +21,7 @@ from engine.model.rights import Access
 class ExecutionState(msgspec.Struct, frozen=True):
     """Between two runs; `trial` when an instruction waits for an answer, `waiting` exceptions by VTL."""
 
-    asked: Cause | Denied | None
+    asked: Cause | Denied | MsrAccess | None
     queued: AnyExit | None
     dead: AnyExit | None
     trial: TrialState | None
@@ -85,7 +85,7 @@ class Execution:
 
     def state(self) -> ExecutionState:
         """For a snapshot."""
-        tried = self.asked is not None and not isinstance(self.asked, Denied)
+        tried = self.asked is not None and not isinstance(self.asked, Denied | MsrAccess)
         trial = self._trial.state() if tried else None
         return ExecutionState(self.asked, self.queued, self._dead, trial, self._delivery.state())
 
@@ -126,11 +126,15 @@ class Execution:
             self._trial.begin()
             self._advance()
 
-    def _guarded(self, found: Event | MsrAccess) -> None:
-        if isinstance(found, Event):
-            self._delivery.put(found)
-        else:
-            self.asked, self.queued = found, exits.msr_exit(found, self._cpu.where())
+    def _guarded(self, found: Guarded) -> None:
+        match found:
+            case Event():
+                self._delivery.put(found)
+            case Jump():
+                self._core.go(found.registers, found.cs, found.ss)
+                self._core.executed += 1
+            case _:
+                self.asked, self.queued = found, exits.msr_exit(found, self._cpu.where())
 
     def _resolve_msr(self, access: MsrAccess, resolution: Complete | Drop) -> None:
         """It counts as executed now."""

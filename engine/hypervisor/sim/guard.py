@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from engine.abi import x86
 from engine.hypervisor.sim import msrs
-from engine.hypervisor.sim.deliver import INVALID_OPCODE, PROTECTION, Event
+from engine.hypervisor.sim.deliver import INVALID_OPCODE, PROTECTION, Event, Segment
 from engine.hypervisor.sim.space import Space
-from engine.hypervisor.sim.stop import MsrAccess
+from engine.hypervisor.sim.stop import Guarded, Jump, MsrAccess
 from engine.model.registers import Registers
 from engine.x86.privileged import Privileged, privileged
 
 _FAULT = Event(PROTECTION, 0)
+_RF = 1 << 16
 _CR0_NW, _CR0_CD = 1 << 29, 1 << 30
 _CR4_KNOWN = 0xFFF
 """VME to UMIP: what follows must be announced by CPUID, and is not (SDM Vol. 3, 2.5)."""
@@ -31,7 +34,7 @@ class Guard:
     def __init__(self, cpu: Cpu, space: Space, code: Callable[[], bytes]) -> None:
         self._cpu, self._space, self._code = cpu, space, code
 
-    def __call__(self) -> Event | MsrAccess | None:
+    def __call__(self) -> Guarded | None:
         """The exception or the exit that takes the instruction's place; None: it is executed."""
         found = privileged(self._code())
         if found is None:
@@ -42,7 +45,7 @@ class Guard:
                 return self._msr(found, registers)
             case "syscall":
                 enabled = self._cpu.msr(msrs.EFER) & x86.EFER_SCE
-                return None if enabled else Event(INVALID_OPCODE)
+                return self._system_call(found, registers) if enabled else Event(INVALID_OPCODE)
             case "rdpmc":
                 return _FAULT
             case "ltr":
@@ -51,7 +54,20 @@ class Guard:
                 value = found.value(registers)
                 return None if value is None or _takes(found.target, value) else _FAULT
 
-    def _msr(self, found: Privileged, registers: Registers) -> Event | MsrAccess | None:
+    def _system_call(self, found: Privileged, registers: Registers) -> Jump:
+        """The engine takes SYSCALL for a no-operation (SDM Vol. 2, SYSCALL)."""
+        selector = self._cpu.msr(msrs.STAR) >> 32 & 0xFFFC
+        after = msgspec.structs.replace(
+            registers,
+            rcx=registers.rip + found.length,
+            r11=registers.rflags & ~_RF,
+            rip=self._cpu.msr(msrs.LSTAR),
+            rflags=registers.rflags & ~self._cpu.msr(msrs.SFMASK) & ~_RF | x86.RFLAGS_FIXED,
+        )
+        cs, ss = (Segment(selector, x86.DESCRIPTOR_CODE >> 32), Segment(selector + 8, x86.DESCRIPTOR_DATA >> 32))
+        return Jump(after, cs, ss)
+
+    def _msr(self, found: Privileged, registers: Registers) -> Guarded | None:
         index = registers.rcx & 0xFFFF_FFFF
         value = None
         if found.name == "wrmsr":

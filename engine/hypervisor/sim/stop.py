@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from engine.hypervisor.sim.deliver import Event
+from engine.hypervisor.sim.deliver import Event, Segment
 from engine.model.registers import Registers
 from engine.model.rights import Access
 
@@ -24,6 +24,18 @@ class MsrAccess(msgspec.Struct, frozen=True, gc=False):
     index: int
     value: int | None
     length: int
+
+
+class Jump(msgspec.Struct, frozen=True, gc=False):
+    """SYSCALL: where the guest goes on."""
+
+    registers: Registers
+    cs: Segment
+    ss: Segment
+
+
+Guarded = Event | MsrAccess | Jump
+"""What takes the place of an instruction that the engine is not to do."""
 
 
 class Denied(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +66,7 @@ class Stop(msgspec.Struct, frozen=True, gc=False):
     event: PortAccess | None = None
     raised: Raised | None = None
     denied: Denied | None = None
-    guarded: Event | MsrAccess | None = None
+    guarded: Guarded | None = None
     error: str = ""
 
 

@@ -4,6 +4,7 @@ import errno
 
 import msgspec
 
+from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.code_pages import CodePages
@@ -14,6 +15,7 @@ from engine.hypervisor.sim.processor import Processor, ProcessorState
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.space import Space
 from engine.hypervisor.sim.told import Told
+from engine.model.cpuid import CpuidLeaf
 from engine.model.dirty import RingHarvest
 from engine.model.exits import AnyExit, Interrupted
 from engine.model.registers import Registers
@@ -50,8 +52,8 @@ class SimVcpu:
         self.rings = self._processor.rings
         self._core = self._processor.core
         self._execution = Execution(self._processor)
-        self._kicked = self._closed = False
         self._told = Told()
+        self._kicked = self._closed = self._ran = False
 
     @property
     def vtl(self) -> int:
@@ -64,6 +66,7 @@ class SimVcpu:
 
     def run(self, budget: int | None = None) -> AnyExit:
         self._require_answered("run")
+        self._ran = True
         with self._door:
             exit = self._run(budget)
         self._told.count(exit)
@@ -90,6 +93,12 @@ class SimVcpu:
         """Forgets an exit that waits for its answer: the instruction is not executed."""
         self._execution.forget()
         self._core.set_registers(registers)
+
+    def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:
+        require_table(leaves)
+        if self._ran and leaves != self._core.instructions.leaves:
+            raise HypervisorError(errno.EINVAL, "set_cpuid", "vcpu", self.index, "it has run already")
+        self._core.instructions.leaves = leaves
 
     def inject(self, event: Inject) -> None:
         self._require_answered("inject")

@@ -14,12 +14,6 @@ HYPERVISOR = 0x40000000
 """Leaves from here on are the hypervisor's own (SDM Vol. 2, CPUID): no kernel puts in what the host has."""
 
 
-@pytest.fixture(autouse=True)
-def _tells(guest: Guest) -> None:
-    if not hasattr(guest.vcpu, "set_cpuid"):
-        pytest.skip(f"{guest.vm.capabilities.label}: has no CPUID table yet")
-
-
 def asked(guest: Guest, function: int, index: int = 0) -> tuple[int, int, int, int]:
     guest.load("cpuid\nhlt", rax=function, rcx=index, rbx=1 << 40, rdx=1 << 40)
     assert isinstance(guest.vcpu.run(), HltExit)

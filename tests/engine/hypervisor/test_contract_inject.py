@@ -74,12 +74,6 @@ CASES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _injects(guest: Guest) -> None:
-    if not hasattr(guest.vcpu, "inject"):
-        pytest.skip(f"{guest.vm.capabilities.label}: does not inject yet")
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_denied_instruction_has_not_happened_and_happens_once(guest: Guest, case: Case) -> None:
     handle(guest, {13: LEAVE})

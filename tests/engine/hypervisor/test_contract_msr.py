@@ -2,7 +2,6 @@
 
 import pytest
 
-from engine.hypervisor.contract.protocols import Vm
 from engine.model.exits import HltExit, MsrExit, ShutdownExit
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Rights
@@ -11,13 +10,6 @@ from tests.engine.hypervisor.idt import TAKE_FRAME, handle
 
 UNKNOWN = 0x12345
 VALUE = 0x1122334455667788
-
-
-@pytest.fixture(autouse=True)
-def _exits(guest: Guest) -> None:
-    enable = getattr(guest.vm, Vm.enable_msr_exits.__name__, None)
-    if enable is None:
-        pytest.skip(f"{guest.vm.capabilities.label}: has no MSR exits yet")
 
 
 def _exit(guest: Guest) -> MsrExit:

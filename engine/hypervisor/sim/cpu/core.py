@@ -24,7 +24,7 @@ from engine.hypervisor.sim.cpu.batch import LIBRARY, Batch, check
 from engine.hypervisor.sim.cpu.calibration import address_offset, counter_offset
 from engine.hypervisor.sim.cpu.image import CS, DS, ES, FS, GDT, GS, IDT, SS, TR, Image
 from engine.hypervisor.sim.cpu.instructions import Instructions
-from engine.hypervisor.sim.deliver import DEBUG, INVALID_OPCODE, Entry, System
+from engine.hypervisor.sim.deliver import DEBUG, INVALID_OPCODE, Segment, System
 from engine.hypervisor.sim.flags import repaired
 from engine.hypervisor.sim.stop import Denied, Raised, Stop, Watcher
 from engine.model.layout import DESCRIPTORS
@@ -160,17 +160,15 @@ class Core:
         cs, ss, gdt, idt, tss = (self._image.table(index) for index in (CS, SS, GDT, IDT, TR))
         return System(cs.selector, ss.selector, gdt, idt, tss)
 
-    def enter(self, entry: Entry) -> None:
-        """Go on at the beginning of an exception's handler."""
+    def go(self, registers: Registers, cs: Segment, ss: Segment | None) -> None:
+        """Go on there, with the privilege of `cs`; `ss` None: as it is."""
         self._image.take()
-        self._image.set_segment(CS, entry.cs, abi.SEGMENT_LIMIT, entry.cs_descriptor)
-        if entry.new_ss is not None:
-            self._image.set_segment(SS, entry.new_ss, 0, 0)
-        self._image.set_cpl(entry.cs & 3)
+        self._image.set_segment(CS, cs.selector, abi.SEGMENT_LIMIT, cs.descriptor)
+        if ss is not None:
+            self._image.set_segment(SS, ss.selector, abi.SEGMENT_LIMIT if ss.descriptor else 0, ss.descriptor)
+        self._image.set_cpl(cs.selector & 3)
         self._image.put()
-        before = self._batch.read()
-        after = msgspec.structs.replace(before, rip=entry.rip, rsp=entry.rsp, rflags=entry.rflags)
-        self.set_registers(after)
+        self.set_registers(registers)
 
     def set_cr2(self, address: int) -> None:
         self._uc.reg_write(x86.UC_X86_REG_CR2, address)

@@ -11,8 +11,7 @@ from unicorn.unicorn_py3.arch import intel
 
 from engine.hypervisor.sim.cpu.batch import LIBRARY
 from engine.hypervisor.sim.cpuid import DEFAULT, cpuid
-from engine.hypervisor.sim.deliver import Event
-from engine.hypervisor.sim.stop import MsrAccess, PortAccess
+from engine.hypervisor.sim.stop import Guarded, PortAccess
 from engine.model.cpuid import CpuidLeaf
 from engine.model.registers import Registers
 
@@ -44,10 +43,10 @@ class Instructions:
         self._uc, self._core = engine, core
         self.answer: int | None = None
         """What IN gets, and that OUT may pass: while set, neither stops the run."""
-        self.guard: Callable[[], Event | MsrAccess | None] | None = None
+        self.guard: Callable[[], Guarded | None] | None = None
         self.leaves: tuple[CpuidLeaf, ...] = DEFAULT
         self.port: PortAccess | None = None
-        self.guarded: Event | MsrAccess | None = None
+        self.guarded: Guarded | None = None
         self.failure: BaseException | None = None
         self.at = 0
         self._watched: set[int] = set()

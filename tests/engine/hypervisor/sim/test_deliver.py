@@ -5,7 +5,17 @@ import struct
 import pytest
 
 from engine.abi import x86
-from engine.hypervisor.sim.deliver import Entry, Event, FaultError, System, Table, TripleFaultError, combined, enter
+from engine.hypervisor.sim.deliver import (
+    Entry,
+    Event,
+    FaultError,
+    Segment,
+    System,
+    Table,
+    TripleFaultError,
+    combined,
+    enter,
+)
 from engine.model.registers import Registers
 from engine.x86.descriptors import GDT
 
@@ -46,20 +56,20 @@ def _refused(event: Event, gate: bytes, system: System = KERNEL, gdt: bytes = b"
 
 def test_the_frame_of_the_same_privilege() -> None:
     entry = _enter(Event(GP, 0x50), _gate())
-    assert (entry.rip, entry.rsp, entry.rflags, entry.cs, entry.new_ss) == (TARGET, 0x7FF0 - 48, 2, 8, None)
+    assert (entry.rip, entry.rsp, entry.rflags, entry.cs.selector, entry.ss) == (TARGET, 0x7FF0 - 48, 2, 8, None)
     assert struct.unpack("<6Q", entry.frame) == (0x50, 0x400000, 8, 0x1_0202, 0x7FF5, 0x10)
 
 
 def test_from_user_mode_the_stack_is_the_tasks() -> None:
     entry = _enter(Event(UD), _gate(), USER)
-    assert (entry.rsp, entry.cs, entry.new_ss) == (RSP0 - 40, 8, 0)
+    assert (entry.rsp, entry.cs.selector, entry.ss) == (RSP0 - 40, 8, Segment(0))
     assert struct.unpack("<5Q", entry.frame) == (0x400000, USER_CODE, 0x1_0202, 0x7FF5, USER_DATA)
 
 
 @pytest.mark.parametrize("system", [KERNEL, USER])
 def test_a_gate_may_name_a_stack_of_its_own(system: System) -> None:
     entry = _enter(Event(DF, 0), _gate(stack=1), system)
-    assert (entry.rsp, entry.new_ss) == (IST1 - 48, 0)
+    assert (entry.rsp, entry.ss) == (IST1 - 48, Segment(0))
 
 
 def test_what_int_n_pushes_is_not_to_be_resumed() -> None:
