@@ -5,8 +5,6 @@ from engine.hypervisor.kvm.origin import Origin
 from engine.hypervisor.kvm.run_page import RIP, RunPage
 from engine.model.exits import AnyExit, HltExit, InternalError, Interrupted, RingFullExit, ShutdownExit
 
-STEPPED = "KVM_EXIT_DEBUG single step"
-
 
 def halted(page: RunPage, vcpu: int, vtl: int) -> HltExit:
     return HltExit(vcpu=vcpu, vtl=vtl, rip=page.u64[RIP], raw="KVM_EXIT_HLT")
@@ -26,7 +24,7 @@ def interrupted(rip: int, vcpu: int, vtl: int) -> Interrupted:
 
 def stepped(rip: int, vcpu: int, vtl: int) -> Interrupted:
     """The end of a budget of one instruction."""
-    return Interrupted(vcpu=vcpu, vtl=vtl, rip=rip, raw=STEPPED)
+    return Interrupted(vcpu=vcpu, vtl=vtl, rip=rip, raw="KVM_EXIT_DEBUG single step")
 
 
 def debugged(page: RunPage, vcpu: int, vtl: int) -> Interrupted:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import iced_x86 as iced
 
 from engine.abi.x86 import RFLAGS_RF, RFLAGS_TF
+from engine.hypervisor.kvm import events
 from engine.hypervisor.kvm.address_space import AddressSpace
 from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace
@@ -28,9 +29,11 @@ _FRAMES = (0, 8)
 
 
 @contextmanager
-def armed(space: GuestSpace, seat: Seat) -> Generator[bool, None, None]:
-    """Within it, the VTL's own vCPU leaves the guest by KVM_EXIT_DEBUG after one instruction. Yields whether that is a
-    HLT, whose own exit some kernels leave out then (measured on kvm_pvm)."""
+def armed(space: GuestSpace, seat: Seat) -> Generator[int | None, None, None]:
+    """Within it, the VTL's own vCPU leaves the guest by KVM_EXIT_DEBUG after one instruction.
+
+    Yields where a HLT ends, if that is the instruction: its own exit some kernels leave out (measured on kvm_pvm).
+    """
     fd = seat.fds[seat.vtl]
     addresses, before = AddressSpace(space, fd.sregs().cr3), fd.registers()
     code = addresses.read(before.rip, MAX_LENGTH)
@@ -38,7 +41,7 @@ def armed(space: GuestSpace, seat: Seat) -> Generator[bool, None, None]:
     fd.single_step(_handlers(fd, addresses, code, before.rip))
     found = decode_raw(code, before.rip)
     try:
-        yield found is not None and found.mnemonic == iced.Mnemonic.HLT
+        yield found.next_ip if found and found.mnemonic == iced.Mnemonic.HLT else None
     finally:
         fd.end_single_step()
         if not before.rflags & RFLAGS_TF:
@@ -56,7 +59,9 @@ def _handlers(fd: VcpuFd, addresses: AddressSpace, code: bytes, rip: int) -> lis
     decoded = decode_raw(code, rip)
     if decoded and decoded.mnemonic == iced.Mnemonic.IRETQ:
         found.append(int.from_bytes(addresses.read(fd.registers().rsp, 8), "little"))
-    for vector in _vectors(code, rip)[: _BREAKPOINTS - len(found)]:
+    queued = events.undelivered(fd)
+    vectors = _vectors(code, rip) if queued is None else (queued, *_vectors(code, rip))
+    for vector in vectors[: _BREAKPOINTS - len(found)]:
         last = (vector + 1) * GATE_SIZE - 1
         gate = addresses.read(table.base + vector * GATE_SIZE, GATE_SIZE) if last <= table.limit else b""
         if len(gate) == GATE_SIZE:

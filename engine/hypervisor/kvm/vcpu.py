@@ -15,7 +15,7 @@ from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace
 from engine.model.cpuid import CpuidLeaf
 from engine.model.dirty import DirtyPage, RingHarvest
-from engine.model.exits import AnyExit
+from engine.model.exits import AnyExit, Interrupted
 from engine.model.registers import Registers
 from engine.model.resolution import Inject, Resolution
 
@@ -126,12 +126,12 @@ class KvmVcpu:
         """What was answered is finished first, then one more instruction executed."""
         self.settle()
         steps, exit = self._seat.steps, None
-        with single_step.armed(self._space, self._seat) as halts:
+        with single_step.armed(self._space, self._seat) as halted:
             while exit is None:
                 exit = self._interrupted(self.registers().rip) if self._kicked else self._entry.enter()
                 if exit is None and self._seat.steps != steps:
                     exit = exits.stepped(self.registers().rip, self.index, self._seat.vtl)
-        if halts and exit.raw == exits.STEPPED:
+        if isinstance(exit, Interrupted) and exit.rip == halted:
             return exits.halted(self._seat.active.page, self.index, self._seat.vtl)
         return exit
 

@@ -4,7 +4,7 @@ import pytest
 
 from engine.hypervisor.contract.errors import Unsupported
 from engine.model.exits import AnyExit, HltExit, Interrupted, IoExit, ProtectionExit
-from engine.model.resolution import Complete, Retry
+from engine.model.resolution import Complete, Inject, Retry
 from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import Guest
 from tests.engine.hypervisor.idt import TAKE_FRAME, handle, handler_of
@@ -126,6 +126,17 @@ def test_the_frame_of_an_exception_has_no_trap_flag(guest: Guest) -> None:
     assert isinstance(guest.vcpu.run(), HltExit)
     after = guest.vcpu.registers()
     assert (after.r9, after.r12 & TRAP, after.r13) == (START, 0, 0x80_0000_0000)
+
+
+def test_an_injected_exception_is_a_step_of_its_own(guest: Guest) -> None:
+    _needs_exceptions(guest)
+    handle(guest, {0: f"{TAKE_FRAME}hlt"})
+    guest.load("nop\nhlt")
+    guest.vcpu.inject(Inject(0))
+    assert step(guest, 1) == [handler_of(0) - START]
+    assert isinstance(guest.vcpu.run(), HltExit)
+    after = guest.vcpu.registers()
+    assert (after.r8, after.r10 & TRAP) == (START, 0)
 
 
 def _needs_exceptions(guest: Guest) -> None:
