@@ -122,14 +122,15 @@ class Vm(Protocol):
         ...
 
     def set_memory_region(self, slot: Memslot) -> None:
-        """Add, change, move, or with size 0 delete. Errnos as KVM_SET_USER_MEMORY_REGION: EINVAL, EEXIST."""
+        """Add, change, move, or with size 0 delete. Errnos as KVM_SET_USER_MEMORY_REGION: EINVAL, EEXIST;
+        ENOMEM where the host has no room for another mapping. Bits 31 to 16 of the number choose an address space."""
         ...
 
     def set_mask(self, vtl: int, pages: PageRange | PageSet, rights: Rights) -> None:
         """Rights of VTL `vtl` on pages, whether or not a slot is there now; they stay with the gfn. All or none.
 
-        Unsupported when capabilities do not enforce the mask; EINVAL for the highest VTL, an unknown VTL or a mask
-        TLFS calls invalid.
+        Unsupported when capabilities do not enforce the mask; EINVAL for the highest VTL, an unknown VTL, a mask
+        TLFS calls invalid, or pages beyond the first 4 GiB; ENOMEM where the host has no room for so many runs.
         """
         ...
 

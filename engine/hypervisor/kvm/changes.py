@@ -7,27 +7,36 @@ from engine.model.memslot import Memslot
 from engine.model.rights import Access
 
 REMEMBERED = 4096
+REMEMBERED_BYTES = 64 << 20
+"""A mask on all of the largest guest is remembered by a mebibyte."""
 
 
 class Changes:
     """`serial` counts changes; a vCPU notes it at entry and asks later what happened since. Guarded by the vm's lock.
 
-    A mask change older than the last 4,096 is forgotten: the access then counts as made after it.
+    A mask change older than the last 4,096, or than the last 64 MiB of them, is forgotten: the access then counts as
+    made after it.
     """
 
     def __init__(self) -> None:
         self.serial = 0
-        self._masks: deque[tuple[int, int, int, bytes]] = deque(maxlen=REMEMBERED)
+        self._masks: deque[tuple[int, int, int, bytes]] = deque()
+        self._bytes = 0
         self._absent: dict[tuple[int, int], int] = {}
+        """By base and size the last change there, oldest first: asking costs by what is newer."""
 
     def mask_changed(self, vtl: int, first: int, before: bytes) -> None:
         """Pages from gfn `first` had the rights `before`, a byte each."""
         self.serial += 1
         self._masks.append((self.serial, vtl, first, before))
+        self._bytes += len(before)
+        while len(self._masks) > REMEMBERED or self._bytes > REMEMBERED_BYTES:
+            self._bytes -= len(self._masks.popleft()[3])
 
     def slot_absent(self, slot: Memslot) -> None:
         """`slot` was deleted or moved away."""
         self.serial += 1
+        self._absent.pop((slot.base, slot.size), None)
         self._absent[slot.base, slot.size] = self.serial
 
     def slot_present(self, slot: Memslot) -> None:
@@ -45,5 +54,9 @@ class Changes:
 
     def void_since(self, serial: int, gfn: int) -> bool:
         """Whether the page was in no slot at some moment since `serial`."""
-        recent = (key for key, at in self._absent.items() if at > serial)
-        return any(gfn in PageRange.of(base, size) for base, size in recent)
+        for (base, size), at in reversed(self._absent.items()):
+            if at <= serial:
+                return False
+            if gfn in PageRange.of(base, size):
+                return True
+        return False
