@@ -15,6 +15,7 @@ GUESTS = {
     "read": {"guest": "read", "params": {"base": BASE, "pages": 24, "rounds": 2}},
     "call": {"guest": "call", "params": {"base": BASE, "pages": 12, "rounds": 2}},
     "lockinc": {"guest": "lockinc", "params": {"base": BASE, "pages": 12, "rounds": 3}},
+    "faults": {"guest": "faults", "params": {"base": BASE + 0x4000, "rounds": 3}},
     "inc": {"asm": f"mov rdi, {BASE:#x}\nmov rcx, 5\nagain: inc qword ptr [rdi]\nadd rdi, 0x1000\nloop again\nhlt"},
     "push": {"asm": f"mov rsp, {BASE + 0x3008:#x}\nmov rcx, 4\nagain: push rcx\npush 7\npop rax\nloop again\nhlt"},
     "stosb": {"asm": f"mov rdi, {BASE + 0xFFC:#x}\nmov rcx, 8\nmov al, 0x5a\nrep stosb\nhlt"},
@@ -75,3 +76,17 @@ def test_kvm_and_sim_agree(scenario, guest: str, masks: str, policy: str) -> Non
             assert PageSet.parse(wanted) - PageSet.parse(found) == PageSet()
         else:
             assert found == wanted
+
+
+@pytest.mark.parametrize("mask", ["RX", "none"])
+def test_an_exception_in_place_of_a_denied_store_is_taken_alike(scenario, mask: str) -> None:
+    made = scenario(
+        vcpus=[{"guest": "faults", "params": {"base": BASE, "rounds": 4}}],
+        masks=[{"vtl": 0, "base": BASE + 0x3000, "pages": 1, "mask": mask}],
+        on_protection="inject",
+        slots=[{"slot": 0, "base": 0, "size": "2MiB"}, {"slot": 1, "base": BASE, "size": "1MiB", "flags": ["log"]}],
+    )
+    real, simulated = (run_to_end(made, host_of(made, name)) for name in ("kvm", "sim"))
+    assert essence(real) == essence(simulated)
+    assert [denied.gpa for denied in simulated.protection] == ["0x203000"] * 4
+    assert real.dirty == simulated.dirty == ["0x200000+3", "0x204000+1"]

@@ -1,6 +1,7 @@
 """Built-in guests, by name."""
 
 from engine.machine.guests.call import CALL
+from engine.machine.guests.faults import FAULTS
 from engine.machine.guests.guest import Guest, Parameter
 from engine.machine.guests.lockinc import LOCKINC
 from engine.machine.guests.read import READ
@@ -8,6 +9,6 @@ from engine.machine.guests.scatter import SCATTER
 from engine.machine.guests.spin import SPIN
 from engine.machine.guests.touch import TOUCH
 
-GUESTS: dict[str, Guest] = {guest.name: guest for guest in (SPIN, TOUCH, SCATTER, READ, CALL, LOCKINC)}
+GUESTS: dict[str, Guest] = {guest.name: guest for guest in (SPIN, TOUCH, SCATTER, READ, CALL, LOCKINC, FAULTS)}
 
 __all__ = ["GUESTS", "Guest", "Parameter"]

@@ -39,7 +39,7 @@ def test_a_guest_is_text_that_can_be_read() -> None:
 
 def test_an_unknown_guest_gets_the_list_of_those_there_are() -> None:
     assert refused({"guest": "tuch"}) == [
-        ("vcpus[0].guest", "tuch", "no such guest; there are spin, touch, scatter, read, call, lockinc")
+        ("vcpus[0].guest", "tuch", "no such guest; there are spin, touch, scatter, read, call, lockinc, faults")
     ]
 
 

@@ -98,6 +98,11 @@ def test_lockinc_counts_every_round(vm: Vm) -> None:
     assert words(vm, 3) == [1000, 1000, 0]
 
 
+def test_faults_takes_three_exceptions_a_round(vm: Vm) -> None:
+    run(vm, "faults", base=BASE, rounds=5)
+    assert words(vm, 4) == [5, 5, 5, BASE + 0x3000]
+
+
 @pytest.mark.parametrize("name", GUESTS)
 def test_a_guest_without_rounds_goes_on_for_ever(name: str) -> None:
     assert "hlt" not in GUESTS[name].text({})
