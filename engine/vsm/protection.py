@@ -1,0 +1,42 @@
+"""Effective rights: host first, then every higher VTL (TLFS, Memory Protection Hierarchy)."""
+
+from engine.abi.tlfs.registers import VsmVpSecureConfig
+from engine.model.rights import Access, Rights
+from engine.vsm.layout import of_bits
+from engine.vsm.view import View
+
+
+def needed(access: Access, user: bool = False, mbec: bool = False) -> Rights:
+    """The right that permits an access. Without MBEC, kernel execute governs both modes (TLFS, Mode Based Execute
+    Control)."""
+    if access is Access.EXECUTE and user and mbec:
+        return Rights.UX
+    return access.needs
+
+
+def mbec_active(view: View, vp: int, vtl: int) -> bool:
+    """Some higher VTL has MBEC enabled for `vtl` on this processor."""
+    holders = view.partition.vps[vp].vtls[vtl + 1 :]
+    return any(of_bits(VsmVpSecureConfig, holder.secure[vtl]).mbec_enabled for holder in holders)
+
+
+def setters(view: View, vtl: int) -> list[int]:
+    """The VTLs whose masks bind `vtl`: higher ones that are enabled; none is bound by its own."""
+    return [higher for higher in view.partition.enabled_vtls if higher > vtl]
+
+
+def effective(view: View, vtl: int, gfn: int) -> Rights:
+    """What `vtl` may do to a page."""
+    rights = view.host_rights(gfn)
+    for setter in setters(view, vtl):
+        rights &= view.mask(setter, vtl, gfn)
+    return rights
+
+
+def denied_by(view: View, vtl: int, gfn: int, needs: Rights) -> int | None:
+    """The VTL that gets the intercept: the one that set the protection, the lowest of several (TLFS, Nested
+    Intercepts). None where no VTL denies any of `needs`."""
+    for setter in setters(view, vtl):
+        if needs & ~view.mask(setter, vtl, gfn):
+            return setter
+    return None
