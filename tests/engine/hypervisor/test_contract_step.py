@@ -111,7 +111,6 @@ def test_a_page_that_may_be_loaded_from_is_stepped_over_unseen(guest: Guest) -> 
 
 
 def test_an_exception_leads_to_its_handler_and_back(guest: Guest) -> None:
-    _needs_exceptions(guest)
     handle(guest, {6: "add qword ptr [rsp], 2\niretq", 14: "add rsp, 8\nadd qword ptr [rsp], 3\niretq"})
     guest.load("nop\nud2\nmov rax, [rbx]\nnop\nhlt", rbx=0x80_0000_0000)
     invalid, fault = handler_of(6) - START, handler_of(14) - START
@@ -119,7 +118,6 @@ def test_an_exception_leads_to_its_handler_and_back(guest: Guest) -> None:
 
 
 def test_the_frame_of_an_exception_has_no_trap_flag(guest: Guest) -> None:
-    _needs_exceptions(guest)
     handle(guest, {14: f"{TAKE_FRAME}hlt"})
     guest.load("mov rax, [rbx]\nhlt", rbx=0x80_0000_0000)
     assert step(guest, 1) == [handler_of(14) - START]
@@ -129,7 +127,6 @@ def test_the_frame_of_an_exception_has_no_trap_flag(guest: Guest) -> None:
 
 
 def test_an_injected_exception_is_a_step_of_its_own(guest: Guest) -> None:
-    _needs_exceptions(guest)
     handle(guest, {0: f"{TAKE_FRAME}hlt"})
     guest.load("nop\nhlt")
     guest.vcpu.inject(Inject(0))
@@ -137,11 +134,6 @@ def test_an_injected_exception_is_a_step_of_its_own(guest: Guest) -> None:
     assert isinstance(guest.vcpu.run(), HltExit)
     after = guest.vcpu.registers()
     assert (after.r8, after.r10 & TRAP) == (START, 0)
-
-
-def _needs_exceptions(guest: Guest) -> None:
-    if not hasattr(guest.vcpu, "inject"):
-        pytest.skip(f"{guest.vm.capabilities.label}: delivers no exceptions yet")
 
 
 def test_afterwards_it_runs_on_freely(guest: Guest) -> None:
