@@ -1,4 +1,4 @@
-"""What enters the guest instead of leaving it: exceptions, its own and injected ones; and single steps."""
+"""What enters the guest instead of leaving it: exceptions, its own and injected ones; MSRs, CPUID, single steps."""
 
 import errno
 
@@ -8,18 +8,21 @@ from engine.conformance.check import Body, Subject, answers, equal
 from engine.conformance.guest import Factory, Guest
 from engine.conformance.handlers import TAKE_FRAME, handle, handler_of
 from engine.conformance.instructions import OLD
-from engine.model.exits import HltExit, Interrupted, ProtectionExit
+from engine.model.cpuid import CpuidLeaf
+from engine.model.exits import HltExit, Interrupted, MsrExit, ProtectionExit
 from engine.model.layout import code_base
-from engine.model.resolution import Inject
+from engine.model.resolution import Complete, Inject
 from engine.model.rights import Rights
 
 EXCEPTIONS = Subject("exceptions")
 _SDM = "SDM Vol. 3, 6.14: exception handling in 64-bit mode"
 _EVENTS = "KVM_SET_VCPU_EVENTS; SDM Vol. 3, 6.15"
+_MSR = "api.rst 5, KVM_EXIT_X86_RDMSR and WRMSR"
 _START = code_base(0)
 _DE, _UD, _DF, _GP, _PF = 0, 6, 8, 13, 14
 _BEYOND, _CROOKED = 1 << 32, 1 << 63
 """Not mapped by the guest's page tables; not canonical."""
+_UNKNOWN = 0x12345
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -111,6 +114,32 @@ def _refused(make: Factory) -> None:
     guest.load("out 0x10, al\nhlt")
     guest.vcpu.run()
     answers(lambda: guest.vcpu.inject(Inject(_UD)), errno.EBUSY)
+
+
+@EXCEPTIONS.check("msr", _MSR)
+def _msr(make: Factory) -> None:
+    """RDMSR and WRMSR of an unknown register exit with index and value, and RDMSR gets what it is given."""
+    guest = make.guest(prepare=lambda vm: vm.enable_msr_exits())
+    guest.load("wrmsr\nrdmsr\nhlt", rcx=_UNKNOWN, rax=0x55, rdx=0x66)
+    told = [
+        (exit.index, exit.data)
+        for exit in guest.drive(lambda exit: Complete() if getattr(exit, "data", None) else Complete(b"\x77" * 8))
+        if isinstance(exit, MsrExit)
+    ]
+    equal(told, [(_UNKNOWN, bytes([0x55, 0, 0, 0, 0x66, 0, 0, 0])), (_UNKNOWN, None)], "exits")
+    equal((guest.vcpu.registers().rax, guest.vcpu.registers().rdx), (0x77777777, 0x77777777), "RAX and RDX")
+
+
+@EXCEPTIONS.check("cpuid", "api.rst 4.46, KVM_SET_CPUID2")
+def _cpuid(make: Factory) -> None:
+    """CPUID answers from the table that the VMM gave; a leaf twice is EINVAL."""
+    guest, leaf = make.guest(), CpuidLeaf(0x4000_0000, None, 1, 2, 3, 4)
+    answers(lambda: guest.vcpu.set_cpuid((leaf, leaf)), errno.EINVAL)
+    guest.vcpu.set_cpuid((leaf,))
+    guest.load("cpuid\nhlt", rax=0x4000_0000)
+    equal(guest.drive(), [], "exits")
+    found = guest.vcpu.registers()
+    equal((found.rax, found.rbx, found.rcx, found.rdx), (1, 2, 3, 4), "RAX to RDX")
 
 
 @EXCEPTIONS.check("single step", "KVM_SET_GUEST_DEBUG, KVM_GUESTDBG_SINGLESTEP")

@@ -1,5 +1,8 @@
 """From a scenario to a machine that stands ready, paused."""
 
+from contextlib import suppress
+
+from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.contract.protocols import Hypervisor, Vcpu, Vm
 from engine.machine.harvest import harvest
 from engine.machine.machine import Machine, Record
@@ -34,6 +37,9 @@ def run_on(machine: Machine) -> Runner:
 def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
     program = load(scenario)
     _track(vm, scenario.dirty)
+    # Without it an unknown MSR is #GP all the same, but nobody sees it.
+    with suppress(Unsupported):
+        vm.enable_msr_exits()
     for slot in scenario.slots:
         vm.set_memory_region(slot)
     for gpa, data in program.writes:

@@ -15,18 +15,33 @@ def test_kill_see_and_recover(server: Server, page: Page, chromium: Browser) -> 
     (engine,) = server.engines()
     neighbour = chromium.new_context()
     other = Screen(neighbour.new_page()).open(server.url)
+    mine.wait_exits("protection", lambda count: count > 0)
     server.kill_engine(engine)
     banner = page.locator("#banner")
     expect(banner).to_be_visible()
     expect(banner).to_contain_text(re.compile("SIGKILL|signal 9|killed", re.IGNORECASE))
     other.wait_frames(10)
     assert server.alive
+    the_last_exits_are_kept(mine)
     banner.get_by_role("button", name=re.compile("again|anew|new", re.IGNORECASE)).click()
     mine.reaches("running")
     mine.wait_frames(3)
     expect(banner).to_be_hidden()
     assert engine not in server.engines()
     neighbour.close()
+
+
+def the_last_exits_are_kept(screen: Screen) -> None:
+    """They stand in the stream, and each can still be looked at."""
+    exits = screen.stream.get_by_role("option")
+    kept = exits.all_inner_texts()
+    assert len(kept) > 3
+    assert any("denied" in text for text in kept)
+    exits.filter(has_text="denied").first.click()
+    detail = screen.page.locator("#detail")
+    expect(detail).to_contain_text("protection")
+    expect(detail.locator("mark")).to_be_visible()
+    assert exits.all_inner_texts() == kept
 
 
 def test_a_reload_comes_back_to_the_same_machine(server: Server, page: Page) -> None:
