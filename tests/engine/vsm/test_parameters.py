@@ -46,6 +46,8 @@ PLACES: list[tuple[int, int, HvStatus, HvStatus]] = [
     (INPUT, (1 << 64) - 16, ALIGNMENT, ALIGNMENT),
     (INPUT, INPUT + 8, ALIGNMENT, INVALID),
     (INPUT, INPUT + 24, HvStatus.SUCCESS, HvStatus.SUCCESS),
+    (INPUT, INPUT - 16, HvStatus.SUCCESS, HvStatus.SUCCESS),
+    (INPUT, INPUT - 8, ALIGNMENT, INVALID),
 ]
 
 
@@ -81,6 +83,17 @@ def test_output_that_the_caller_cannot_write_is_an_intercept_and_nothing_is_done
 def test_a_call_from_a_lesser_mode_is_undefined(caller: Caller) -> None:
     """TLFS, Legal Hypercall Environments; even for a code that does not exist."""
     assert Partition().once(caller, CallRegisters(rcx=0x7FFF)) == Undefined()
+
+
+def test_output_may_begin_where_input_ends() -> None:
+    """Two names: 24 bytes."""
+    guest = Partition()
+    header, elements = names(2)
+    data = bytes(header) + b"".join(map(bytes, elements))
+    guest.memory[INPUT : INPUT + len(data)] = data
+    rcx = InputValue(code=CallCode.GetVpRegisters, rep_count=2).encode()
+    served = [guest.once(VTL0, CallRegisters(rcx=rcx, rdx=INPUT, r8=INPUT + at)) for at in (24, 16)]
+    assert [found.status for found in served if isinstance(found, Served)] == [HvStatus.SUCCESS, ALIGNMENT]
 
 
 def names(count: int) -> tuple[VpRegistersHeader, list[RegisterNameElement]]:

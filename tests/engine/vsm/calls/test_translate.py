@@ -126,6 +126,8 @@ def test_accessed_and_dirty_bits_on_request() -> None:
     translate(guest, set_page_table_bits=1, validate_write=1)
     entry = int.from_bytes(guest.memory[TABLE + PAGE * 8 : TABLE + PAGE * 8 + 8], "little")
     assert entry & (ACCESSED | DIRTY) == ACCESSED | DIRTY
+    top = int.from_bytes(guest.memory[PML4 : PML4 + 8], "little")
+    assert top & (ACCESSED | DIRTY) == ACCESSED
     assert len([effect for effect in guest.effects if isinstance(effect, effects.WriteMemory)]) == 5
 
 
