@@ -5,7 +5,7 @@ import sys
 import time
 
 from bench import against_c, exits, frames, latency, machine, simulator, space, viewers
-from bench.figure import Absent, Figure, table
+from bench.figure import Absent, Figure, markdown, table
 
 GROUPS = {
     "exits": exits.measure,
@@ -21,21 +21,23 @@ GROUPS = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("groups", nargs="*", choices=[*GROUPS, []], metavar="FIGURE", help=", ".join(GROUPS))
-    chosen = parser.parse_args().groups or list(GROUPS)
+    parser.add_argument("--markdown", action="store_true", help="tables as in docs/performance.md")
+    arguments = parser.parse_args()
+    chosen = arguments.groups or list(GROUPS)
     print(machine.facts(), end="\n\n", flush=True)
     for name in chosen:
         start = time.perf_counter()
-        print(f"{name}: {report(name)}\n({time.perf_counter() - start:.0f} s)\n", flush=True)
+        print(f"{name}: {report(name, arguments.markdown)}\n({time.perf_counter() - start:.0f} s)\n", flush=True)
 
 
-def report(name: str) -> str:
+def report(name: str, as_markdown: bool = False) -> str:
     """The group's table under its first line, or why there is none."""
     about = (sys.modules[f"bench.{name}"].__doc__ or "").splitlines()[0]
     try:
         figures: list[Figure] = GROUPS[name]()
     except Absent as reason:
         return f"NOT MEASURED: {reason}"
-    return f"{about}\n{table(figures)}"
+    return f"{about}\n\n{markdown(figures)}" if as_markdown else f"{about}\n{table(figures)}"
 
 
 if __name__ == "__main__":

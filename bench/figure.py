@@ -59,12 +59,20 @@ def beside(figure: Figure, other: Figure) -> Figure:
     return msgspec.structs.replace(figure, ratio=figure.median / other.median)
 
 
+HEAD = ("figure", "median", "p95", "p99", "unit", "ratio", "n", "")
+
+
 def table(figures: list[Figure]) -> str:
     """Lines of aligned columns. p95 and p99 are at the bad end: of a rate, what all but 5 or 1 % reach."""
-    head = ("figure", "median", "p95", "p99", "unit", "ratio", "n", "")
-    rows = [head, *(_row(figure) for figure in figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    rows = [HEAD, *(_row(figure) for figure in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     return "\n".join("  ".join(_pad(row, widths)).rstrip() for row in rows)
+
+
+def markdown(figures: list[Figure]) -> str:
+    """The same as docs/performance.md has it."""
+    rows = [HEAD, ("---",) * len(HEAD), *(_row(figure) for figure in figures)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _row(figure: Figure) -> tuple[str, ...]:

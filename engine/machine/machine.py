@@ -118,14 +118,15 @@ class Machine:
     def set_phase(self, phase: str, why: str = "") -> None:
         """Open or close the gate; closing brings the vCPUs out of the guest."""
         self.gate.phase, self.gate.why = phase, why
-        if not self.gate.is_open:
-            for vcpu in self.vcpus:
-                vcpu.kick()
         self.record([(PhaseChanged, {"phase": phase, "why": why})])
         state = "running" if self.gate.is_open else "stopped"
         for vcpu in self.vcpus:
             if not self.is_over(vcpu.index):
                 self.set_state(vcpu.index, state)
+        if not self.gate.is_open:
+            # Last: a vCPU that comes out while this thread still works would have to wait for the interpreter.
+            for vcpu in self.vcpus:
+                vcpu.kick()
 
     def set_state(self, vcpu: int, state: str, why: str = "") -> None:
         if self.states[vcpu] != state:
