@@ -2,12 +2,14 @@
 
 import msgspec
 
+from engine.abi.x86 import RFLAGS_TF
 from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.contract.vectors import require_exception
 from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.deliver import Event
 from engine.hypervisor.sim.delivery import Delivery
 from engine.hypervisor.sim.exits import Verdict
+from engine.hypervisor.sim.plain import RIP, DeniedStore
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.scratch import Piece
 from engine.hypervisor.sim.stop import Denied, Guarded, Jump, MsrAccess, PortAccess, Stop
@@ -16,12 +18,13 @@ from engine.model.address import PAGE_SIZE
 from engine.model.exits import AnyExit, HltExit
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Access
+from engine.x86.plain import plain_out
 
 
 class ExecutionState(msgspec.Struct, frozen=True):
     """Between two runs; `trial` when an instruction waits for an answer, `waiting` exceptions by VTL."""
 
-    asked: Cause | Denied | MsrAccess | None
+    asked: Cause | Denied | DeniedStore | MsrAccess | None
     queued: AnyExit | None
     dead: AnyExit | None
     trial: TrialState | None
@@ -33,8 +36,8 @@ class Execution:
 
     def __init__(self, processor: Processor) -> None:
         self._cpu, self._core, self._fill, self._trial = processor, processor.core, processor.fill, processor.trial
-        self._delivery = Delivery(processor)
-        self.asked: Cause | Denied | MsrAccess | None = None
+        self._delivery, self._plain = Delivery(processor), processor.plain
+        self.asked: Cause | Denied | DeniedStore | MsrAccess | None = None
         self.queued: AnyExit | None = None
         self._dead: AnyExit | None = None
 
@@ -71,11 +74,13 @@ class Execution:
             self._resolve_fetch(resolution)
             return
         self.asked = None
-        if isinstance(resolution, Retry):
+        if isinstance(resolution, Retry) or isinstance(cause, Denied):
             return
         if isinstance(cause, MsrAccess):
             self._resolve_msr(cause, resolution)
-        elif not isinstance(cause, Denied):
+        elif isinstance(cause, DeniedStore):
+            self._resolve_store(cause, resolution)
+        elif not isinstance(cause, PortAccess) or not self._passed_out(cause):
             self._trial.answer(cause, resolution)
             self._advance()
 
@@ -85,7 +90,7 @@ class Execution:
 
     def state(self) -> ExecutionState:
         """For a snapshot."""
-        tried = self.asked is not None and not isinstance(self.asked, Denied | MsrAccess)
+        tried = self.asked is not None and not isinstance(self.asked, Denied | DeniedStore | MsrAccess)
         trial = self._trial.state() if tried else None
         return ExecutionState(self.asked, self.queued, self._dead, trial, self._delivery.state())
 
@@ -122,7 +127,7 @@ class Execution:
             self._delivery.refused(denied)
         elif denied.access is Access.EXECUTE:
             self._ask_fetch(denied, denied.gpa)
-        else:
+        elif denied.access is not Access.WRITE or not self._ask_plain(denied):
             self._trial.begin()
             self._advance()
 
@@ -146,6 +151,16 @@ class Execution:
             after |= {"rax": value & 0xFFFF_FFFF, "rdx": value >> 32}
         self._core.set_registers(msgspec.structs.replace(registers, **after))
         self._core.executed += 1
+
+    def _ask_plain(self, denied: Denied) -> bool:
+        """Whether the instruction is a store that needs no trial."""
+        registers = self._core.general()
+        where = self._cpu.where(registers[RIP])
+        store = self._plain.found(where["code"], registers, denied, self._cpu.vtl)
+        if store is not None:
+            self.asked = store
+            self.queued = exits.memory_exit(self._cpu.space, store.piece, store.asked, where)
+        return store is not None
 
     def _step_apart(self) -> None:
         """A single step that changed nothing: perhaps a store into its own block, which the engine begins anew and
@@ -200,6 +215,24 @@ class Execution:
             return
         self.asked = denied
         self.queued = exits.memory_exit(space, Piece(gpa, Access.EXECUTE, 0, gva=gva), found, where)
+
+    def _resolve_store(self, store: DeniedStore, resolution: Complete | Drop) -> None:
+        if self._plain.answer(store, resolution, self._cpu.vtl):
+            self._core.skip_to(store.next)
+            self._core.executed += 1
+        else:
+            self._trial.begin()
+            self._advance()
+
+    def _passed_out(self, cause: PortAccess) -> bool:
+        """OUT changes nothing but RIP, whatever the answer; a trap would have to follow it."""
+        rip = cause.before.rip
+        length = plain_out(self._cpu.text.shown(rip)[0], rip)
+        if cause.value is None or length is None or cause.before.rflags & RFLAGS_TF:
+            return False
+        self._core.skip_to(rip + length)
+        self._core.executed += 1
+        return True
 
     def _resolve_fetch(self, resolution: Complete | Drop) -> None:
         registers = self._core.registers()

@@ -26,10 +26,15 @@ class Lazy(msgspec.Struct, frozen=True, gc=False):
     operation: int
 
 
+def suspect(lazy: Lazy) -> bool:
+    """Whether they may be wrong at all."""
+    affected = _FIRST <= lazy.operation < _LOGIC or _SHL <= lazy.operation <= _LAST
+    return affected and not lazy.operand & ~ARITHMETIC
+
+
 def repaired(rflags: int, lazy: Lazy) -> int:
     """`rflags` as Unicorn computes them from `lazy`, or as they must have been."""
-    affected = _FIRST <= lazy.operation < _LOGIC or _SHL <= lazy.operation <= _LAST
-    if not affected or lazy.operand & ~ARITHMETIC:
+    if not suspect(lazy):
         return rflags
     fits = lazy.operand & (_PF | _ZF | _SF) == _of_result(lazy.result, 8 << ((lazy.operation - _FIRST) & 3))
     return (rflags & ~ARITHMETIC) | lazy.operand if fits else rflags

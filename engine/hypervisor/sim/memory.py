@@ -1,9 +1,12 @@
 """The VMM's view of guest memory (contract GuestMemory): a writer outside KVM_RUN that marks what it writes."""
 
+import errno
+
+from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.space import Space
-from engine.model.address import PAGE_SHIFT
+from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 
 
 class SimMemory:
@@ -18,10 +21,20 @@ class SimMemory:
 
     def write(self, gpa: int, data: bytes) -> None:
         """EFAULT when any byte is in no slot, and nothing is written then. Marks logged pages dirty."""
+        if 0 < len(data) <= PAGE_SIZE - gpa % PAGE_SIZE:
+            self._store(gpa, data)
+            return
         done = 0
-        for at, count in self._space.spans(gpa, len(data)):
-            self._ram.past.keep(at >> PAGE_SHIFT)
-            self._ram.view[at : at + count] = data[done : done + count]
-            self._code.host_wrote(at >> PAGE_SHIFT)
-            self._space.mark_dirty((gpa + done) >> PAGE_SHIFT)
+        for _, count in self._space.spans(gpa, len(data)):
+            self._store(gpa + done, data[done : done + count])
             done += count
+
+    def _store(self, gpa: int, data: bytes) -> None:
+        slot = self._space.slots.at(gpa)
+        if slot is None:
+            raise HypervisorError(errno.EFAULT, "guest memory", "gpa", gpa, "in no slot")
+        at = slot.offset + gpa - slot.base
+        self._ram.past.keep(at >> PAGE_SHIFT)
+        self._ram.view[at : at + len(data)] = data
+        self._code.host_wrote(at >> PAGE_SHIFT)
+        self._space.dirty.mark_outside(slot, gpa >> PAGE_SHIFT)

@@ -12,6 +12,7 @@ from engine.hypervisor.sim.guard import Guard
 from engine.hypervisor.sim.linear import Linear
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.page_fault import page_fault
+from engine.hypervisor.sim.plain import PlainStores
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.ring import Ring, RingState
 from engine.hypervisor.sim.scratch import PAGES, Scratch
@@ -53,6 +54,7 @@ class Processor:
         self.linear = Linear(self.fill, ram, code)
         self.trial = Trial(self.core, self.fill, scratch, space, memory)
         self._registers = [self.core.state() for _ in range(space.vtls)]
+        self.plain = PlainStores(space, memory)
         self._generation = -1
 
     @property
@@ -105,8 +107,9 @@ class Processor:
     def _code_at_rip(self) -> bytes:
         return self.text.shown(self.core.rip())[0]
 
-    def where(self) -> dict[str, Any]:
+    def where(self, rip: int | None = None) -> dict[str, Any]:
         """What every exit of the instruction at RIP has."""
-        rip = self.core.rip()
+        if rip is None:
+            rip = self.core.rip()
         code, text = self.text.shown(rip)
         return {"vcpu": self.index, "vtl": self.vtl, "rip": rip, "code": code, "text": text}

@@ -17,6 +17,9 @@ State = tuple[list[bytes], list[bytes], dict[str, bytes]]
 """Masks, what is left, and what binds the whole vm; opaque."""
 
 
+_MASK_TEXTS = tuple(f"mask {rights_text(Rights(mask))}" for mask in range(int(Rights.RWX) + 1))
+
+
 class Protections:
     """`vtls` VTLs. Names of what binds the whole vm are as in the raw text of an exit."""
 
@@ -51,8 +54,10 @@ class Protections:
 
     def denial(self, vtl: int, gfn: int, access: Access) -> str:
         """Which of them deny it, in words."""
-        found = {"mask": self.masks[vtl].get(gfn)}
-        found |= {f"{name} leave": table.get(gfn) for name, table in self._wide.items()}
+        mask = self.masks[vtl].get(gfn)
+        if not self._wide:
+            return _MASK_TEXTS[mask]
+        found = {"mask": mask} | {f"{name} leave": table.get(gfn) for name, table in self._wide.items()}
         denying = [f"{name} {rights_text(Rights(left))}" for name, left in found.items() if not left & NEEDS[access]]
         return ", ".join(denying)
 

@@ -34,6 +34,11 @@ class GuestText:
 
     def _bytes(self, gva: int, size: int) -> bytes:
         """Up to the first byte that is not there."""
+        leads = self._tables.translate(self._cr3(), gva)
+        slot = None if leads is None else self._space.slots.at(leads[0])
+        if leads is not None and slot is not None and gva % PAGE_SIZE <= PAGE_SIZE - size:
+            at = slot.offset + leads[0] - slot.base
+            return bytes(self._ram.view[at : at + size])
         found = b""
         while len(found) < size:
             leads = self._tables.translate(self._cr3(), gva + len(found))

@@ -12,6 +12,7 @@ into the running block makes Unicorn begin that instruction twice, which counts 
 """
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from engine.hypervisor.sim.cpu.calibration import address_offset, counter_offset
 from engine.hypervisor.sim.cpu.image import CS, DS, ES, FS, GDT, GS, IDT, SS, TR, Image
 from engine.hypervisor.sim.cpu.instructions import Instructions
 from engine.hypervisor.sim.deliver import DEBUG, INVALID_OPCODE, Segment, System
-from engine.hypervisor.sim.flags import repaired
+from engine.hypervisor.sim.flags import repaired, suspect
 from engine.hypervisor.sim.stop import Denied, Raised, Stop, Watcher
 from engine.model.layout import DESCRIPTORS
 from engine.model.registers import Registers
@@ -149,6 +150,14 @@ class Core:
     def set_registers(self, registers: Registers) -> None:
         self._batch.write(registers)
 
+    def general(self) -> Sequence[int]:
+        """The same values, in the order of NAMES, until the next call."""
+        return self._batch.values()
+
+    def skip_to(self, rip: int) -> None:
+        self._cr3.value = rip
+        check(LIBRARY.uc_reg_write(self._handle, x86.UC_X86_REG_RIP, ctypes.byref(self._cr3)))
+
     def rip(self) -> int:
         return self._read(x86.UC_X86_REG_RIP)
 
@@ -210,6 +219,9 @@ class Core:
         self._uc._Uc__finalizer()
 
     def _repair(self) -> None:
+        self._image.take()
+        if not suspect(self._image.lazy()):
+            return
         right = self.repaired()
         if right.rflags != self._batch.read().rflags:
             self.set_registers(right)
