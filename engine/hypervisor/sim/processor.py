@@ -22,7 +22,6 @@ from engine.hypervisor.sim.text import GuestText
 from engine.hypervisor.sim.trial import Trial
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.rights import Access
-from engine.x86.decode import decode
 from engine.x86.operands import memory_operands
 
 
@@ -94,15 +93,14 @@ class Processor:
     def page_fault(self, denied: Denied) -> Event:
         """The exception that the guest gets for an access that its own tables refuse."""
         registers = self.core.registers()
-        code = self.text.shown(registers.rip)[0]
+        used = memory_operands(self.text.shown(registers.rip)[0], registers.rip, registers)
         if not canonical(denied.gva):
-            used = memory_operands(code, registers.rip, registers)
             on_stack = any(one.stack and one.address >> PAGE_SHIFT == denied.gva >> PAGE_SHIFT for one in used)
             return Event(STACK if on_stack else PROTECTION, 0)
-        found = decode(code, registers.rip)
-        # A locked load asks for the right to write at once.
-        write = denied.access is Access.READ and found is not None and found.locked
-        return page_fault(self.fill.tables, self.core.cr3(), denied.gva, Access.WRITE if write else denied.access)
+        # A load of what is to be stored back asks for the right to write at once, as KVM's emulator does too.
+        writes = denied.access is Access.READ and any(one.access == (Access.READ, Access.WRITE) for one in used)
+        access = Access.WRITE if writes else denied.access
+        return page_fault(self.fill.tables, self.core.cr3(), denied.gva, access)
 
     def _code_at_rip(self) -> bytes:
         return self.text.shown(self.core.rip())[0]

@@ -73,10 +73,20 @@ class Scratch:
     def pieces(self) -> list[Piece]:
         """What was accessed, in order, each once; stores with the bytes that are there now."""
         found: dict[tuple[Access, int, int], Piece] = {}
-        for access, gva, size in self._touched:
+        for access, gva, size in self._whole():
             if (gva + size - 1) >> PAGE_SHIFT in self._index:  # else it ended in a page fault there
                 found.update((piece.key, piece) for piece in self._split(access, gva, size))
         return list(found.values())
+
+    def _whole(self) -> list[tuple[Access, int, int]]:
+        """Sixteen bytes are one access, of which a processor knows the pages before it begins; the engine makes two."""
+        found: list[tuple[Access, int, int]] = []
+        for access, gva, size in self._touched:
+            if size == _MAX_PIECE and found and found[-1] == (access, gva - _MAX_PIECE, _MAX_PIECE):
+                found[-1] = (access, gva - _MAX_PIECE, 2 * _MAX_PIECE)
+            else:
+                found.append((access, gva, size))
+        return found
 
     def _split(self, access: Access, gva: int, size: int) -> Iterator[Piece]:
         while size:

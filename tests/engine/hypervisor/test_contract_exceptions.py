@@ -42,6 +42,7 @@ CASES = [
     Case("not canonical", "mov rcx, [rdx]", GP, 0),
     Case("load", "mov rcx, [rbx]", PF, 0, cr2=BEYOND),
     Case("store", "mov [rbx+8], rcx", PF, 2, cr2=BEYOND + 8),
+    Case("read and write", "add [rbx], rcx", PF, 2, cr2=BEYOND),
     Case("locked", "lock inc qword ptr [rbx]", PF, 2, cr2=BEYOND),
     Case("crossing load", "mov rcx, [rbx-3]", PF, 0, cr2=BEYOND),
     Case("crossing store", "mov [rbx-3], rcx", PF, 2, cr2=BEYOND),

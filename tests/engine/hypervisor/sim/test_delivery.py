@@ -1,13 +1,17 @@
 """What only the simulator promises of exceptions: exact counts, and what happens where delivery cannot."""
 
+from engine.hypervisor.contract.extensions import Snapshots
+from engine.hypervisor.sim.partition import SimHypervisor
 from engine.model.address import PAGE_SIZE
-from engine.model.exits import InternalError, Interrupted
+from engine.model.exits import HltExit, InternalError, Interrupted, RingFullExit
 from engine.model.layout import code_base
+from engine.model.resolution import Drop, Inject
 from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import Guest
 from tests.engine.hypervisor.idt import handle, handler_of
 
 PAGE, DATA = Guest.PAGE, Guest.DATA
+STACK = DATA + 0x1F0800
 
 
 def test_an_exception_that_would_leave_the_guest_in_its_delivery_is_the_end(sim: Guest) -> None:
@@ -55,3 +59,38 @@ def test_a_frame_on_an_executed_page_replaces_its_code(sim: Guest) -> None:
     sim.load("nop\nnop\nud2", rsp=DATA + 48, rax=PAGE)
     sim.vcpu.run(5)
     assert (sim.vcpu.registers().rip, sim.vcpu.registers().rax) == (DATA + 10, PAGE + 0x11)
+
+
+def test_a_frame_waits_until_the_ring_has_room() -> None:
+    guest = Guest(SimHypervisor(), prepare=lambda vm: vm.enable_dirty_ring(4096))
+    handle(guest, {6: "hlt"})
+    guest.load("again: mov [rsi], rax\nadd rsi, 0x1000\ndec rcx\njnz again\nud2", rsi=DATA, rcx=400, rsp=STACK)
+    full = guest.vcpu.run()
+    assert isinstance(full, RingFullExit)
+    guest.vcpu.inject(Inject(6))
+    assert guest.vcpu.run() == full
+    assert guest.memory.read(STACK - 40, 40) == bytes(40)
+    guest.vcpu.harvest_dirty_ring()
+    guest.vm.reset_dirty_rings()
+    assert isinstance(guest.vcpu.run(), HltExit)
+    assert guest.memory.read(guest.vcpu.registers().rsp, 8) == full.rip.to_bytes(8, "little")
+    guest.vm.close()
+
+
+def test_what_waits_is_part_of_a_snapshot(sim: Guest) -> None:
+    handle(sim, {6: "hlt", 13: "hlt"})
+    sim.vm.enable_msr_exits()
+    sim.load("nop\nrdmsr\nhlt", rcx=0x12345)
+    exit = sim.vcpu.run()
+    snapshots = sim.vm.extension(Snapshots)
+    kept = snapshots.take()
+    sim.vcpu.resolve(exit, Inject(6))
+    waits = snapshots.take()
+    for _ in range(2):
+        snapshots.restore(waits)
+        assert isinstance(sim.vcpu.run(), HltExit)
+        assert sim.vcpu.registers().rip == handler_of(6) + 1
+        snapshots.restore(kept)
+        sim.vcpu.resolve(exit, Drop())
+        assert isinstance(sim.vcpu.run(), HltExit)
+        assert sim.vcpu.registers().rip == code_base(0) + 4
