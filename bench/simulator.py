@@ -1,24 +1,40 @@
-"""The simulator's speed: instructions a second, and round trips of a denied store."""
+"""The simulator's speed: instructions beside bare Unicorn's, round trips of an exit, first writes, going back."""
 
 from contextlib import closing
 
 from bench.exits import BATCH, answered
-from bench.figure import Figure, rate
+from bench.figure import Figure, beside, rate
 from bench.guests import OUT_LOOP, STORE_LOOP, running
+from bench.pages import first_writes, going_back
+from bench.unicorn_alone import Alone
 from engine.hypervisor.contract.protocols import Vcpu
+from engine.hypervisor.sim.vcpu import SLICE as ENTRY
 
+INCREMENT_LOOP = "mov rdi, 0x200000\nagain: inc qword ptr [rdi]\njmp again"
 SPIN = "again: inc rax\njmp again"
 SLICE = 200_000
 """Instructions a run, as many as a slice of the executor may have."""
 
 
 def measure() -> list[Figure]:
+    bare = bare_stores()
     return [
         instructions("spin: inc, jmp", SPIN),
-        instructions("stores to one page", STORE_LOOP),
-        round_trips("denied store, completed", STORE_LOOP, True),
-        round_trips("OUT, answered", OUT_LOOP, False),
+        bare,
+        beside(instructions("stores to one page, logged", STORE_LOOP), bare),
+        round_trips("round trip: denied store, completed", STORE_LOOP, True),
+        round_trips("round trip: denied INC, which is tried out", INCREMENT_LOOP, True),
+        round_trips("round trip: OUT, answered", OUT_LOOP, False),
+        *first_writes(),
+        *going_back(),
     ]
+
+
+def bare_stores() -> Figure:
+    """In the same slices as the simulator's: a limit makes the engine count, and an entry costs its time."""
+    alone = Alone()
+    alone.prove()
+    return rate("stores to one page, bare Unicorn", lambda: alone.run(SLICE, ENTRY))
 
 
 def instructions(name: str, asm: str) -> Figure:
