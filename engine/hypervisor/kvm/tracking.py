@@ -11,6 +11,7 @@ from engine.hypervisor.kvm.log_buffer import LogBuffer
 from engine.hypervisor.kvm.space import GuestSpace
 from engine.model.dirty import DirtyPage, DirtyWay, ManualProtect
 
+_GET = Ioctl.KVM_GET_DIRTY_LOG.name
 _CLEAR = Ioctl.KVM_CLEAR_DIRTY_LOG.name
 _RING = "KVM_CAP_DIRTY_LOG_RING"
 
@@ -24,6 +25,8 @@ class DirtyTracking:
         self._log, self._further = LogBuffer(), LogBuffer()
 
     def get_log(self, slot: int) -> bytes:
+        if not 0 <= slot < 1 << 32:  # cut to 32 bits it would be another slot, with a longer log than there is room for
+            raise HypervisorError(errno.EINVAL, _GET, "slot", slot, f"0 to {(1 << 32) - 1:#x}")
         with self._space.lock:
             present = self._space.slots.by_id.get(slot)
             words = (present.pages.count + 63) // 64 if present else 1

@@ -126,3 +126,12 @@ def test_the_vm_knows_its_vcpus(hypervisor: Hypervisor) -> None:
     made = vm.create_vcpu(3, PML4)
     assert vm.vcpus == (made,)
     vm.close()
+
+
+@pytest.mark.parametrize("slot", [-1, 1 << 32, (1 << 32) + 1, 1 << 64])
+def test_a_slot_number_of_more_than_32_bits_is_no_other_slots(guest: Guest, slot: int) -> None:
+    guest.memory.write(Guest.DATA, b"x")
+    with pytest.raises(HypervisorError) as raised:
+        guest.vm.get_dirty_log(slot)
+    assert raised.value.errno == errno.EINVAL
+    assert guest.dirty() == {Guest.DATA}
