@@ -34,8 +34,13 @@ async def examined(
 async def _by_one_process(
     hypervisor: HypervisorChoice, checks: Sequence[str], seconds: float
 ) -> AsyncGenerator[Opened | Result, None]:
-    """As far as it gets; when it does not even begin, no check can be made."""
-    child = await spawn("app.conformance.examine_process", _LIMITS)
+    """As far as it gets; when it does not even begin, every check fails."""
+    try:
+        child = await spawn("app.conformance.examine_process", _LIMITS)
+    except OSError as error:
+        for check in checks:
+            yield Result(check, "fail", f"no process could be started: {error}")
+        return
     try:
         child.writer.write(wire.pack(Examine(hypervisor, list(checks))))
         match await _next(child, _START_SECONDS):

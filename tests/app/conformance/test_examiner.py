@@ -1,9 +1,11 @@
 """What the process that examines may do: end well, crash, hang."""
 
 import os
+import resource
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,20 @@ async def test_a_check_that_takes_the_process_down_or_hangs_fails_and_the_others
     assert [one.check for one in found] == CHECKS
     (failed,) = (one for one in found if one.verdict == "fail")
     assert failed.reason
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Nothing more can be opened: not even the socket that a process is spoken to by."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_where_no_process_can_be_started_every_check_fails() -> None:
+    with no_descriptor_left():
+        found = [told async for told in examined("sim", CHECKS)]
+    assert [one.verdict for one in found if isinstance(one, Result)] == ["fail"] * len(CHECKS)
