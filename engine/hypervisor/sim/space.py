@@ -26,6 +26,7 @@ class SpaceState(msgspec.Struct, frozen=True):
     dirty: DirtyState
     protections: State
     ring_size: int
+    msr_exits: bool
 
 
 class Space:
@@ -139,14 +140,15 @@ class Space:
 
     def state(self) -> SpaceState:
         """For a snapshot. What has not changed since the last one is shared with it."""
-        return SpaceState(self.slots.state(), self.dirty.state(), self.protections.state(), self.ring_size)
+        slots, dirty, protections = self.slots.state(), self.dirty.state(), self.protections.state()
+        return SpaceState(slots, dirty, protections, self.ring_size, self.msr_exits)
 
     def restore(self, state: SpaceState) -> None:
         """Of this space, older or newer, as often as wanted."""
         self.layout += self.slots.restore(state.slots)
         self.dirty.restore(state.dirty)
         self.protections.restore(state.protections)
-        self.ring_size = state.ring_size
+        self.ring_size, self.msr_exits = state.ring_size, state.msr_exits
         self.generation += 1
 
     def _require_log(self, call: str, slot: int) -> None:

@@ -30,6 +30,8 @@ class VcpuState(msgspec.Struct, frozen=True):
 
     processor: ProcessorState
     execution: ExecutionState
+    leaves: tuple[CpuidLeaf, ...]
+    ran: bool
 
 
 class SimVcpu:
@@ -117,11 +119,12 @@ class SimVcpu:
 
     def state(self) -> VcpuState:
         """For a snapshot. A kick comes from outside and is no part of it."""
-        return VcpuState(self._processor.state(), self._execution.state())
+        return VcpuState(self._processor.state(), self._execution.state(), self._core.instructions.leaves, self._ran)
 
     def restore(self, state: VcpuState) -> None:
         self._processor.restore(state.processor)
         self._execution.restore(state.execution)
+        self._core.instructions.leaves, self._ran = state.leaves, state.ran
 
     def close(self) -> None:
         if not self._closed:

@@ -114,7 +114,7 @@ class Core:
         return Stop("error", max(0, begun - 1), error=str(binding.UcError(status)))
 
     def _refused(self, denied: Denied, begun: int) -> Stop:
-        exact = msgspec.structs.replace(denied, gva=self._fault_address.value)
+        exact = Denied(self._fault_address.value, denied.access, denied.gpa, denied.ring_full)
         if denied.access is Access.EXECUTE:
             return Stop("fault", begun, self.instructions.port, denied=exact)
         self._repair()

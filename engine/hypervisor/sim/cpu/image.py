@@ -4,6 +4,7 @@ import ctypes
 import struct
 from typing import Any
 
+from engine.hypervisor.sim.cpu.batch import LIBRARY, check
 from engine.hypervisor.sim.cpu.calibration import LAZY, exception_offset, lazy_offset, segments_offset
 from engine.hypervisor.sim.deliver import Table
 from engine.hypervisor.sim.flags import Lazy
@@ -26,7 +27,7 @@ class Image:
         self._segments, self._exception = segments_offset(), exception_offset()
 
     def take(self) -> None:
-        self._engine.context_update(self._context)
+        check(LIBRARY.uc_context_save(self._engine._uch, self._context.context))
 
     def put(self) -> None:
         """Make the core's registers those of the image."""

@@ -13,7 +13,8 @@ from engine.hypervisor.contract.extensions import Snapshot, Snapshots
 from engine.hypervisor.sim.partition import SimHypervisor
 from engine.hypervisor.sim.snapshots import MachineState
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
-from engine.model.exits import AnyExit, HltExit, IoExit, ProtectionExit, ShutdownExit
+from engine.model.cpuid import CpuidLeaf
+from engine.model.exits import AnyExit, HltExit, IoExit, MsrExit, ProtectionExit, ShutdownExit
 from engine.model.layout import PAGE_DIRECTORIES, code_base
 from engine.model.resolution import Complete, Drop, Inject, Retry
 from engine.model.rights import Rights
@@ -127,6 +128,22 @@ def test_an_injected_exception_waits_again_and_a_dead_vcpu_lives(sim: Guest) -> 
         snapshots.restore(alive)
         assert isinstance(sim.vcpu.run(), HltExit)
         snapshots.restore(doomed)
+
+
+def test_what_was_turned_on_since_is_off_again(sim: Guest) -> None:
+    """MSR exits, and another CPUID table, which only a vCPU that has not run takes."""
+    snapshots = sim.vm.extension(Snapshots)
+    new = snapshots.take()
+    for function in (7, 8):
+        sim.vm.enable_msr_exits()
+        sim.vcpu.set_cpuid((CpuidLeaf(1, eax=function),))
+        sim.load("mov eax, 1\ncpuid\nmov ecx, 0x12345\nrdmsr\nhlt")
+        assert isinstance(sim.vcpu.run(), MsrExit)
+        assert sim.vcpu.registers().rax == function
+        snapshots.restore(new)
+        sim.load("mov ecx, 0x12345\nrdmsr\nhlt")
+        assert isinstance(sim.vcpu.run(), ShutdownExit)
+        snapshots.restore(new)
 
 
 def test_code_that_was_patched_is_executed_as_it_was(sim: Guest) -> None:
