@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.kvm.address_space import AddressSpace
-from engine.hypervisor.kvm.pending import Denied, Io, Shape
+from engine.hypervisor.kvm.pending import LOAD, STORE, Denied, Io
 from engine.hypervisor.kvm.rewind import before, rewind
 from engine.hypervisor.kvm.space import GuestSpace
 from engine.hypervisor.kvm.undo import undo
@@ -24,13 +24,13 @@ def io(fd: VcpuFd, pending: Io, resolution: Resolution) -> None:
 
 def give(fd: VcpuFd, denied: Denied, data: bytes | None) -> None:
     """The bytes a load gets, all ones for None; a store is left as it is, so that it vanishes."""
-    if denied.shape is Shape.LOAD:
+    if denied.shape is LOAD:
         fd.page.put_mmio(padded(data, denied.size))
 
 
 def complete(space: GuestSpace, fd: VcpuFd, denied: Denied) -> bool:
     """Let the load or store reach RAM; False when its page cannot take it any more."""
-    if denied.shape is Shape.STORE:
+    if denied.shape is STORE:
         return space.store(denied.gpa, denied.data or b"")
     data = space.load(denied.gpa, denied.size)
     if data is None:
@@ -44,7 +44,7 @@ def rewound(addresses: AddressSpace, fd: VcpuFd, denied: Denied) -> bool:
 
     A load has not begun: KVM still waits for its bytes, and gives up that wait for nothing; it is asked again later.
     """
-    if denied.shape is Shape.LOAD:
+    if denied.shape is LOAD:
         return False
     registers = before(addresses, denied, fd.registers())
     if registers is None:

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from engine.hypervisor.contract.vectors import require_exception
 from engine.hypervisor.kvm import answers, events, msr
-from engine.hypervisor.kvm.pending import Denied, Io, Msr, Pending, Shape
+from engine.hypervisor.kvm.pending import STORE, WHOLE, Denied, Io, Msr, Pending
 from engine.hypervisor.kvm.rewind import before
 from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace, Verdict
@@ -19,6 +19,7 @@ from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Access, Rights
 
 _AS_IF_PERMITTED = Complete()
+_PERMITTED, _PROTECTION = Verdict.PERMITTED, Verdict.PROTECTION
 
 
 class Fences:
@@ -50,7 +51,7 @@ class Fences:
     def meet(self, denied: Denied, since: int, masked: bool = True) -> AnyExit | None:
         """The exit for one access, made since change `since`; None when it could be finished unseen."""
         verdict = self._judge(denied, since, masked)
-        if verdict is not Verdict.PERMITTED:
+        if verdict is not _PERMITTED:
             return self._tell(denied, verdict)
         self._let_pass(denied)
         return None
@@ -104,7 +105,7 @@ class Fences:
         waiting = self.waiting
         if waiting is None:
             return after
-        if isinstance(waiting, Denied) and waiting.shape is Shape.STORE:
+        if isinstance(waiting, Denied) and waiting.shape is STORE:
             after = before(self._seat.addresses(), waiting, after) or after
         return replace(after, rip=waiting.origin.rip)
 
@@ -116,15 +117,15 @@ class Fences:
         return self._space.vtls[self._seat.vtl].masks.get(denied.gpa >> PAGE_SHIFT) == Rights.R
 
     def _tell(self, denied: Denied, verdict: Verdict) -> AnyExit:
-        if self._trial and denied.shape is Shape.WHOLE and denied.access is Access.WRITE:
+        if self._trial and denied.shape is WHOLE and denied.access is Access.WRITE:
             data = self._trial.told(self._seat.active, self._seat.addresses(), denied, self._answers)
             denied = replace(denied, data=data)
-        self.pending, self._fenced = denied, verdict is Verdict.PROTECTION
+        self.pending, self._fenced = denied, verdict is _PROTECTION
         return denied.exit(self._index, self._seat.vtl, verdict)
 
     def _let_pass(self, denied: Denied) -> None:
         """Finish the access as if nothing forbade it."""
-        if denied.shape is Shape.WHOLE:
+        if denied.shape is WHOLE:
             self._next_of_whole(denied)
         elif answers.complete(self._space, self._seat.active, denied):
             self._seat.stepper.answered = self._seat.stepping
@@ -145,7 +146,7 @@ class Fences:
             msr.answer(self._seat.active, operation, resolution)
 
     def _answer_denied(self, denied: Denied, resolution: Resolution) -> None:
-        if denied.shape is Shape.WHOLE:
+        if denied.shape is WHOLE:
             self._answer_whole(denied, resolution)
         elif isinstance(resolution, Retry):
             rewound = answers.rewound(self._seat.addresses(), self._seat.active, denied)

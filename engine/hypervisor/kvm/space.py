@@ -24,6 +24,10 @@ class Verdict(Enum):
     """Nothing forbids it, nor did lately: the hypervisor's own doing, to be finished unseen."""
 
 
+_PROTECTION, _VOID, _READONLY, _PERMITTED = Verdict
+_WRITE = Access.WRITE
+
+
 class GuestSpace:
     """`lock` guards all of it; vCPU threads take it only when an access was denied.
 
@@ -49,14 +53,14 @@ class GuestSpace:
         with self.lock:
             slot = self.slots.at(gpa)
             if slot is None:
-                return Verdict.VOID
+                return _VOID
             if masked and not self.vtls[vtl].masks.get(gfn) & int(access.needs):
-                return Verdict.PROTECTION
-            if access is Access.WRITE and slot.readonly:
-                return Verdict.READONLY
+                return _PROTECTION
+            if access is _WRITE and slot.readonly:
+                return _READONLY
             if masked and self.changes.denied_since(since, vtl, gfn, access):
-                return Verdict.PROTECTION
-            return Verdict.VOID if self.changes.void_since(since, gfn) else Verdict.PERMITTED
+                return _PROTECTION
+            return _VOID if self.changes.void_since(since, gfn) else _PERMITTED
 
     def all_vms(self) -> list[Vtl]:
         """Everything that has the guest's slots."""

@@ -8,7 +8,7 @@ from engine.hypervisor.kvm import origin
 from engine.hypervisor.kvm.address_space import AddressSpace
 from engine.hypervisor.kvm.known_code import Key, KnownCode
 from engine.hypervisor.kvm.origin import Origin
-from engine.hypervisor.kvm.pending import Denied, Shape
+from engine.hypervisor.kvm.pending import LOAD, STORE, WHOLE, Denied
 from engine.hypervisor.kvm.run_page import CR3, RIP, RunPage
 from engine.hypervisor.kvm.space import GuestSpace, Verdict
 from engine.model.address import PAGE_SIZE
@@ -17,6 +17,9 @@ from engine.model.rights import Access
 from engine.x86.operands import memory_operands
 
 _MMIO = struct.Struct("<Q8sIB")
+_LOADED = [f"KVM_EXIT_MMIO read len {size}" for size in range(9)]
+_STORED = [f"KVM_EXIT_MMIO write len {size}" for size in range(9)]
+_READ, _WRITE = Access.READ, Access.WRITE
 Judge = Callable[[Denied], Verdict]
 
 
@@ -26,12 +29,12 @@ def mmio(page: RunPage, space: GuestSpace, known: KnownCode, entry: int) -> Deni
     key = (page.u64[CR3], page.u64[RIP], size if is_write else 0)
     found = known.get(key)
     if not is_write:
-        found, raw = found or _learn_load(space, known, key), f"KVM_EXIT_MMIO read len {size}"
-        gva = _gva(page, space, found, (gpa, size, Access.READ))
-        return Denied(Shape.LOAD, found, gpa, Access.READ, size, None, raw, gva)
+        found, raw = found or _learn_load(space, known, key), _LOADED[size]
+        gva = _gva(page, space, found, (gpa, size, _READ))
+        return Denied(LOAD, found, gpa, _READ, size, None, raw, gva)
     found = found or _learn_store(space, known, key, entry, origin.Store(gpa, data[:size], page.registers()))
-    gva, raw = _gva(page, space, found, (gpa, size, Access.WRITE)), f"KVM_EXIT_MMIO write len {size}"
-    return Denied(Shape.STORE, found, gpa, Access.WRITE, size, data[:size], raw, gva)
+    gva, raw = _gva(page, space, found, (gpa, size, _WRITE)), _STORED[size]
+    return Denied(STORE, found, gpa, _WRITE, size, data[:size], raw, gva)
 
 
 def _gva(page: RunPage, space: GuestSpace, found: Origin, what: tuple[int, int, Access]) -> int | None:
@@ -86,7 +89,7 @@ def _fetches(space: AddressSpace, registers: Registers, raw: str) -> list[Denied
     if last // PAGE_SIZE != registers.rip // PAGE_SIZE:
         addresses.append(last - last % PAGE_SIZE)
     pages = [(space.gpa(gva), gva) for gva in addresses]
-    return [Denied(Shape.WHOLE, found, gpa, Access.EXECUTE, 0, None, raw, gva) for gpa, gva in pages if gpa is not None]
+    return [Denied(WHOLE, found, gpa, Access.EXECUTE, 0, None, raw, gva) for gpa, gva in pages if gpa is not None]
 
 
 def _accesses(space: AddressSpace, registers: Registers, raw: str, kinds: tuple[Access, ...]) -> list[Denied]:
@@ -94,7 +97,7 @@ def _accesses(space: AddressSpace, registers: Registers, raw: str, kinds: tuple[
     found = origin.at_rip(space, registers.rip)
     operands = memory_operands(found.code, registers.rip, registers)
     return [
-        Denied(Shape.WHOLE, found, gpa, access, length, None, raw, gva)
+        Denied(WHOLE, found, gpa, access, length, None, raw, gva)
         for access in kinds
         for operand in operands
         if access in operand.access
