@@ -17,8 +17,8 @@ from engine.model.rights import Access
 from engine.x86.operands import memory_operands
 
 _MMIO = struct.Struct("<Q8sIB")
-_LOADED = [f"KVM_EXIT_MMIO read len {size}" for size in range(9)]
-_STORED = [f"KVM_EXIT_MMIO write len {size}" for size in range(9)]
+_LOADED = {size: f"KVM_EXIT_MMIO read len {size}" for size in range(9)}
+_STORED = {size: f"KVM_EXIT_MMIO write len {size}" for size in range(9)}
 _READ, _WRITE = Access.READ, Access.WRITE
 Judge = Callable[[Denied], Verdict]
 
