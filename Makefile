@@ -17,13 +17,14 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml - --generate-hashes --universal 
 BUILDS := setuptools>=80
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-python test-screen test-lane test-svm bench lock up clean system
+.PHONY: help run test test-python test-screen test-lane test-svm fuzz bench lock up clean system
 .PHONY: lint lint-style lint-layers lint-types lint-schema
 
 help:
 	@echo 'make run    set up and serve the lab'
 	@echo 'make test   set up and run every test this machine can'
 	@echo 'make test-svm  all tests of real KVM on kvm_amd with nested paging, under emulation; make test has the short ones'
+	@echo 'make fuzz   ten minutes of random guests and calls, on the simulator and on real KVM'
 	@echo 'make lint   ruff, pyright, import-linter, alembic check'
 	@echo 'make bench  print what it costs on this machine, and beside C where there is a compiler'
 	@echo 'make lock   resolve the locked requirements anew'
@@ -48,6 +49,9 @@ test-lane: $(VENV)/.dev
 # Not part of `test`: it takes minutes.
 test-svm: $(VENV)/.dev
 	$(BIN)/python -m tests.lanes.lane $(ARGS)
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.engine.hypervisor.differential.fuzz $(ARGS)
 
 # Apart, so that `make -k lint` shows everything that is wrong.
 lint: lint-style lint-layers lint-types lint-schema

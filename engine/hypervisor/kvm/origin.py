@@ -76,7 +76,8 @@ def of_store(space: AddressSpace, entry: int, store: Store) -> Origin:
     here = decode_raw(space.read(rip, MAX_LENGTH), rip)
     if here and _repeats(here) and fits(here):
         return _done(rip, space.read(rip, here.len))
-    return _before(space, entry, rip, fits) or _call(space, store) or Origin(rip, b"")
+    found = _before(space, entry, rip, fits) or _call(space, store) or _part_of_call(space, entry, store)
+    return found or Origin(rip, b"")
 
 
 def of_out(space: AddressSpace, entry: int, rip: int, size: int) -> Origin:
@@ -145,6 +146,19 @@ def _call(space: AddressSpace, store: Store) -> Origin | None:
         return (direct or found.is_call_near_indirect) and stores(space, found, store)
 
     return _before(space, end, end, fits)
+
+
+def _part_of_call(space: AddressSpace, entry: int, store: Store) -> Origin | None:
+    """A return address across two pages comes in two stores, and neither tells where the call was: a sweep finds it."""
+    parts = space.pieces(store.after.rsp, 8)
+    if len(parts) != 2 or (store.gpa, len(store.data)) not in parts:
+        return None
+    part = slice(parts[0][1], 8) if store.gpa == parts[1][0] else slice(0, parts[0][1])
+    for found in iced.Decoder(64, space.read(entry, SWEEP), ip=entry):
+        calls = found.is_call_near_indirect or (found.is_call_near and found.near_branch_target == store.after.rip)
+        if calls and found.next_ip.to_bytes(8, "little")[part] == store.data:
+            return _done(found.ip, space.read(found.ip, found.len))
+    return None
 
 
 def _source(found: iced.Instruction, before: Registers) -> bytes | None:

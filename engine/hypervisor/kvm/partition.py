@@ -200,7 +200,7 @@ class KvmVm:
         """What the kernel cannot see: fields beyond its integers, and backing outside RAM."""
         if (slot.slot | slot.flags) >> 32 or (slot.base | slot.size) >> 64:
             raise _too_large(slot)
-        if slot.size and (slot.offset % PAGE_SIZE or not 0 <= slot.offset <= self._space.ram.size - slot.size):
+        if slot.offset % PAGE_SIZE or not 0 <= slot.offset <= self._space.ram.size - slot.size:
             rule = f"backing must be page aligned and end within RAM ({self._space.ram.size:#x} bytes)"
             raise HypervisorError(errno.EINVAL, _REGION, "offset", slot.offset, rule)
 

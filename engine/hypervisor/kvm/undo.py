@@ -24,6 +24,7 @@ _MOVS = {
     iced.Mnemonic.MOVSD: 4,
     iced.Mnemonic.MOVSQ: 8,
 }
+_INS = {iced.Mnemonic.INSB: 1, iced.Mnemonic.INSW: 2, iced.Mnemonic.INSD: 4}
 _RSP = int(iced.Register.RSP)
 
 
@@ -47,8 +48,8 @@ def undo(found: iced.Instruction, after: Registers, data: bytes) -> Registers | 
 
 
 def _undo_string(found: iced.Instruction, before: Registers) -> Registers | None:
-    """One element of stos or movs: the index registers moved by its size, RCX went down if repeated."""
-    size = _STOS.get(found.mnemonic) or _MOVS.get(found.mnemonic)
+    """One element of stos, movs or ins: the index registers moved by its size, RCX went down if repeated."""
+    size = _STOS.get(found.mnemonic) or _MOVS.get(found.mnemonic) or _INS.get(found.mnemonic)
     if size is None or found.op0_kind != iced.OpKind.MEMORY_ESRDI:
         return None
     step = -size if before.rflags & RFLAGS_DF else size

@@ -44,13 +44,14 @@ _KINDS: dict[Verdict, type[ProtectionExit] | type[VoidExit] | type[MmioExit]] = 
 }
 
 
-def verdict(space: Space, vtl: int, gpa: int, access: Access) -> Verdict:
+def verdict(space: Space, vtl: int, gpa: int, access: Access, masked: bool = True) -> Verdict:
+    """`masked` False: as if the fence were lifted. A fence is asked before a slot's READONLY, as on KVM."""
     slot = space.slot_at(gpa >> PAGE_SHIFT)
     if slot is None:
         return Verdict.VOID
-    if access is Access.WRITE and slot.flags & READONLY:
-        return Verdict.MMIO
-    return Verdict.ALLOWED if space.permits(vtl, gpa >> PAGE_SHIFT, access) else Verdict.PROTECTION
+    if masked and not space.permits(vtl, gpa >> PAGE_SHIFT, access):
+        return Verdict.PROTECTION
+    return Verdict.MMIO if access is Access.WRITE and slot.flags & READONLY else Verdict.ALLOWED
 
 
 def memory_exit(space: Space, piece: Piece, found: Verdict, where: dict[str, Any]) -> AnyExit:

@@ -47,7 +47,7 @@ class PlainStores:
             return None
         gpa = denied.gpa & -PAGE_SIZE | gva % PAGE_SIZE
         asked = verdict(self._space, vtl, gpa, Access.WRITE)
-        if asked is Verdict.ALLOWED:
+        if asked is Verdict.ALLOWED or (asked is Verdict.PROTECTION and self._is_read_only(gpa, vtl)):
             return None
         return DeniedStore(
             Piece(gpa, Access.WRITE, store.to.size, store.data(registers), gva), asked, rip + store.length
@@ -57,9 +57,12 @@ class PlainStores:
         """Whether it has happened; False when it must be asked again, for its page is no longer what it was."""
         lifted = isinstance(resolution, Complete) and resolution.data is None and store.asked is Verdict.PROTECTION
         if lifted:
-            now = verdict(self._space, vtl, store.piece.gpa, Access.WRITE)
-            if now is not Verdict.ALLOWED and now is not Verdict.PROTECTION:
+            if verdict(self._space, vtl, store.piece.gpa, Access.WRITE, masked=False) is not Verdict.ALLOWED:
                 return False
             assert store.piece.data is not None
             self._memory.write(store.piece.gpa, store.piece.data)
         return True
+
+    def _is_read_only(self, gpa: int, vtl: int) -> bool:
+        """Beneath its fence: such a store has a second exit."""
+        return verdict(self._space, vtl, gpa, Access.WRITE, masked=False) is Verdict.MMIO

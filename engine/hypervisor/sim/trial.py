@@ -75,7 +75,8 @@ class Trial:
         return found
 
     def verdict(self, piece: Piece) -> Verdict:
-        return verdict(self._space, self._fill.vtl, piece.gpa, piece.access)
+        """A page that has lost its slot since its fence was lifted is asked about again, as void."""
+        return verdict(self._space, self._fill.vtl, piece.gpa, piece.access, piece.key not in self._lifted)
 
     def answer(self, cause: Cause, resolution: Complete | Drop) -> None:
         data = resolution.data if isinstance(resolution, Complete) else None
@@ -135,17 +136,11 @@ class Trial:
         return next((piece for piece in self._pieces if piece.access is access and self._is_open(piece)), None)
 
     def _is_open(self, piece: Piece) -> bool:
-        found = self.verdict(piece)
-        if found is Verdict.ALLOWED or piece.key in self._loads or piece.key in self._settled:
-            return False
-        # A page that has lost its slot since its fence was lifted is asked about again, as void.
-        return not (found is Verdict.PROTECTION and piece.key in self._lifted)
+        answered = piece.key in self._loads or piece.key in self._settled
+        return not answered and self.verdict(piece) is not Verdict.ALLOWED
 
     def _lands(self, piece: Piece) -> bool:
-        if piece.key in self._settled:
-            return False
-        found = self.verdict(piece)
-        return found is Verdict.ALLOWED or (found is Verdict.PROTECTION and piece.key in self._lifted)
+        return piece.key not in self._settled and self.verdict(piece) is Verdict.ALLOWED
 
 
 def _filled(data: bytes | None, size: int) -> bytes:
