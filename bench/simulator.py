@@ -1,9 +1,11 @@
 """The simulator's speed: instructions beside bare Unicorn's, round trips of an exit, first writes, going back."""
 
+from collections.abc import Callable
 from contextlib import closing
 
+from bench.contest import Side, contest
 from bench.exits import BATCH, answered
-from bench.figure import Figure, beside, rate
+from bench.figure import Figure, rate
 from bench.guests import OUT_LOOP, STORE_LOOP, running
 from bench.pages import first_writes, going_back
 from bench.unicorn_alone import Alone
@@ -17,11 +19,9 @@ SLICE = 200_000
 
 
 def measure() -> list[Figure]:
-    bare = bare_stores()
     return [
         instructions("spin: inc, jmp", SPIN),
-        bare,
-        beside(instructions("stores to one page, logged", STORE_LOOP), bare),
+        *stores(),
         round_trips("round trip: denied store, completed", STORE_LOOP, True),
         round_trips("round trip: denied INC, which is tried out", INCREMENT_LOOP, True),
         round_trips("round trip: OUT, answered", OUT_LOOP, False),
@@ -30,11 +30,20 @@ def measure() -> list[Figure]:
     ]
 
 
-def bare_stores() -> Figure:
-    """In the same slices as the simulator's: a limit makes the engine count, and an entry costs its time."""
+def stores() -> list[Figure]:
+    """Turn about, in the same slices: a limit makes the engine count, and an entry costs its time."""
     alone = Alone()
     alone.prove()
-    return rate("stores to one page, bare Unicorn", lambda: alone.run(SLICE, ENTRY))
+    vm, vcpu = running("sim", STORE_LOOP)
+    with closing(vm):
+        return contest(
+            _side("stores to one page, bare Unicorn", lambda: alone.run(SLICE, ENTRY)),
+            _side("stores to one page, logged", lambda: _run_slice(vcpu), "0.7 or more"),
+        )
+
+
+def _side(name: str, call: Callable[[], int], bound: str = "") -> Side:
+    return Side(name, "/s", lambda: rate(name, call, repeat=2).samples, bound)
 
 
 def instructions(name: str, asm: str) -> Figure:

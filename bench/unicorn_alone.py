@@ -23,6 +23,8 @@ class Alone:
         self._ram = mmap.mmap(-1, SIZE)
         self._ram[CODE : CODE + len(STORES)] = STORES
         self._engine: Any = binding.Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
+        # The simulator's model: one without RDRAND.
+        self._engine.ctl_set_cpu_model(x86.UC_CPU_X86_QEMU64)
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._ram))
         self._engine.mem_map_ptr(0, SIZE, uc.UC_PROT_ALL, address)
         self._engine.reg_write(x86.UC_X86_REG_RDI, DATA)
