@@ -6,7 +6,8 @@ from engine.conformance.check import Subject, equal
 from engine.conformance.errnos import READONLY
 from engine.conformance.guest import MIB, Factory, Guest
 from engine.conformance.instructions import OLD, VALUE
-from engine.machine.hypercalls import serve_hypercall
+from engine.machine.hypercalls import answer_call
+from engine.machine.vsm_state import Vsm
 from engine.model.exits import (
     AnyExit,
     HltExit,
@@ -174,7 +175,8 @@ def _hypercall(make: Factory) -> None:
     guest.load("call rbx\nhlt", rbx=HYPERCALL_PAGE, rcx=0x999, rdx=1, r8=2)
     exit = guest.vcpu.run()
     assert isinstance(exit, IoExit), exit
-    call = serve_hypercall(guest.vcpu, exit)["exit"]
+    (_, taken), *_ = answer_call(guest.vm, Vsm([guest.vcpu], "tlfs"), guest.vcpu, exit, MIB).logged
+    call = taken["exit"]
     assert isinstance(call, HypercallExit)
     equal((call.input, call.rdx, call.r8), (0x999, 1, 2), "the call")
     equal(guest.drive(), [], "exits after it")

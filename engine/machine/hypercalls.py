@@ -1,33 +1,138 @@
-"""A call through the hypercall page: an OUT to the private port, answered with a TLFS status in RAX."""
+"""Calls through the hypercall page: an OUT to a private port each, served by the vsm layer, performed here."""
 
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from engine.hypervisor.contract.protocols import Vcpu
+from engine.abi.tlfs.interface import CallCode
+from engine.abi.tlfs.status import HvStatus
+from engine.hypervisor.contract.protocols import Vcpu, Vm
+from engine.machine.operations import Effect
+from engine.machine.vsm_effects import obstacle, perform
+from engine.machine.vsm_state import Vsm
+from engine.machine.vsm_view import MachineView
+from engine.model.events import ExitTaken, HypercallServed, VtlSwitched
 from engine.model.exits import HypercallExit, IoExit
-from engine.model.resolution import Complete
+from engine.model.layout import HYPERCALL_PORT, VTL_CALL_PORT, VTL_RETURN_PORT
+from engine.model.registers import Registers
+from engine.model.resolution import Complete, Inject
+from engine.vsm.control import ResultValue
+from engine.vsm.dispatch import Served, serve
+from engine.vsm.parameters import CallRegisters, Denied, Undefined
+from engine.vsm.switch import Switched, vtl_call, vtl_return
+from engine.vsm.view import Caller
 
-HV_STATUS_INVALID_HYPERCALL_CODE = 2
-"""TLFS, Hypercall Status Codes: what a call that the hypervisor does not implement returns."""
+PORTS = (HYPERCALL_PORT, VTL_CALL_PORT, VTL_RETURN_PORT)
+_UNDEFINED = Inject(6)
+"""#UD."""
 
 
-def serve_hypercall(vcpu: Vcpu, exit: IoExit) -> dict[str, Any]:
-    """Answer it; the fields of its ExitTaken. No call is implemented by this VMM, and the guest is told so."""
+class Answered(msgspec.Struct, frozen=True):
+    """What is to be logged, and why the vCPU cannot go on, if so."""
+
+    logged: list[Effect]
+    stop: str = ""
+
+
+def answer_call(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, ram: int) -> Answered:
+    """Serve the OUT of the hypercall page that the vCPU has just made."""
     vcpu.resolve(exit, Complete())
     # RIP moves past the OUT only when the operation is finished (api.rst 5, KVM_EXIT_IO).
     vcpu.settle()
     registers = vcpu.registers()
-    status = HV_STATUS_INVALID_HYPERCALL_CODE
-    vcpu.set_registers(msgspec.structs.replace(registers, rax=status))
-    call = HypercallExit(
+    if exit.port == HYPERCALL_PORT:
+        return _hypercall(vm, vsm, vcpu, exit, registers, ram)
+    return _switch(vm, vsm, vcpu, exit, registers, ram)
+
+
+def _hypercall(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, registers: Registers, ram: int) -> Answered:
+    view = MachineView(vm, vsm, vcpu, registers)
+    given = CallRegisters(rcx=registers.rcx, rdx=registers.rdx, r8=registers.r8)
+    served = serve(vsm.calls, Caller(vcpu.index, vcpu.vtl), view, view, given)
+    if isinstance(served, Undefined):
+        return _undefined(vcpu, exit, registers)
+    if isinstance(served, Denied):
+        why = f"hypercall parameters: {served.access} of {served.gpa:#x} denied"
+        return Answered([(ExitTaken, {"exit": _exit(exit, registers)})], why)
+    found = obstacle(vm, served.effects)
+    if found is not None:
+        served = _failed(served, found.status)
+    logged = perform(vm, vsm, vcpu, ram, served.effects)
+    _go_on(vcpu, exit, served)
+    data = served.rax.to_bytes(8, "little") if served.finished else None
+    taken: Effect = (ExitTaken, {"exit": _exit(exit, registers), "resolution": Complete(data)})
+    told: Effect = (HypercallServed, _told(exit, served, found.why if found else ""))
+    return Answered([taken, told, *logged])
+
+
+def _failed(served: Served, status: HvStatus) -> Served:
+    """The same stretch with none of it done."""
+    done = served.control.rep_start
+    rax = ResultValue(status, done).encode()
+    rcx = served.control.encode()
+    registers = replace(served.registers, rcx=rcx)
+    return replace(served, status=status, reps=done, finished=True, rax=rax, registers=registers, effects=())
+
+
+def _go_on(vcpu: Vcpu, exit: IoExit, served: Served) -> None:
+    """A call that is not finished is made again: RIP back at the OUT (TLFS, Hypercall Continuation)."""
+    registers = replace(vcpu.registers(), rcx=served.registers.rcx)
+    if served.finished:
+        vcpu.set_registers(replace(registers, rax=served.rax))
+    else:
+        vcpu.set_registers(replace(registers, rip=exit.rip))
+
+
+def _switch(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, registers: Registers, ram: int) -> Answered:
+    switch = vtl_call if exit.port == VTL_CALL_PORT else vtl_return
+    found = switch(Caller(vcpu.index, vcpu.vtl), vsm.partition, registers.rcx)
+    if isinstance(found, Undefined):
+        return _undefined(vcpu, exit, registers)
+    restored = vm.memory(found.from_vtl).read(found.restore, 16) if found.restore is not None else b""
+    logged = perform(vm, vsm, vcpu, ram, found.effects)
+    if restored:
+        rax, rcx = (int.from_bytes(restored[at : at + 8], "little") for at in (0, 8))
+        vcpu.set_registers(replace(vcpu.registers(), rax=rax, rcx=rcx))
+    taken: Effect = (ExitTaken, {"exit": _exit(exit, registers), "resolution": Complete()})
+    return Answered([taken, (VtlSwitched, _switched(exit, found)), *logged])
+
+
+def _switched(exit: IoExit, found: Switched) -> dict[str, Any]:
+    reason = "call" if exit.port == VTL_CALL_PORT else "return"
+    return {"vcpu": exit.vcpu, "from_vtl": found.from_vtl, "to_vtl": found.to_vtl, "reason": reason}
+
+
+def _undefined(vcpu: Vcpu, exit: IoExit, registers: Registers) -> Answered:
+    """As if the OUT were an instruction that does not exist."""
+    vcpu.set_registers(replace(registers, rip=exit.rip))
+    vcpu.inject(_UNDEFINED)
+    return Answered([(ExitTaken, {"exit": _exit(exit, registers), "resolution": _UNDEFINED})])
+
+
+def _exit(exit: IoExit, registers: Registers) -> HypercallExit:
+    return HypercallExit(
         vcpu=exit.vcpu,
         vtl=exit.vtl,
         rip=exit.rip,
         code=exit.code,
+        text=exit.text,
         raw=exit.raw,
         input=registers.rcx,
         rdx=registers.rdx,
         r8=registers.r8,
     )
-    return {"exit": call, "resolution": Complete(status.to_bytes(8, "little"))}
+
+
+def _told(exit: IoExit, served: Served, why: str) -> dict[str, Any]:
+    code = served.control.code
+    return {
+        "vcpu": exit.vcpu,
+        "vtl": exit.vtl,
+        "call": CallCode(code).name if code in CallCode.__members__.values() else hex(code),
+        "status": served.status.name,
+        "reps": served.reps,
+        "count": served.control.rep_count,
+        "finished": served.finished,
+        "why": why,
+    }

@@ -13,14 +13,14 @@ from engine.machine.answers import Answer, answer
 from engine.machine.control import apply
 from engine.machine.gate import Gate
 from engine.machine.harvest import harvest
-from engine.machine.hypercalls import serve_hypercall
+from engine.machine.hypercalls import PORTS, answer_call
 from engine.machine.operations import Effect, carry_out, dirty, set_mask
 from engine.machine.script import Script
+from engine.machine.vsm_state import Vsm
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.commands import AnyCommand
 from engine.model.events import CommandTaken, Event, ExitTaken, PhaseChanged, VcpuChanged
 from engine.model.exits import AnyExit, IoExit, ProtectionExit, RingFullExit
-from engine.model.layout import HYPERCALL_PORT
 from engine.model.scenario import OnProtection, Scenario
 
 Record = Callable[[type[Event], dict[str, Any]], None]
@@ -36,6 +36,7 @@ class Machine:
         self.policy: OnProtection = scenario.on_protection
         self.states = ["stopped"] * len(vcpus)
         self.position = 0
+        self.vsm = Vsm(vcpus, scenario.vsm_profile)
         self._record = record
         self._script = Script(scenario.script)
         self._protection = 0
@@ -69,8 +70,8 @@ class Machine:
         self.end_if_all_over()
 
     def _answer(self, vcpu: Vcpu, exit: AnyExit) -> None:
-        if isinstance(exit, IoExit) and exit.port == HYPERCALL_PORT and exit.data is not None:
-            self.record([(ExitTaken, serve_hypercall(vcpu, exit))])
+        if isinstance(exit, IoExit) and exit.port in PORTS and exit.data is not None:
+            self._call(vcpu, exit)
             return
         if isinstance(exit, RingFullExit):
             self.record(dirty(harvest(self.vm), self.scenario.ram))
@@ -81,6 +82,12 @@ class Machine:
         found = answer(exit, self.policy)
         self.record([(ExitTaken, {"exit": exit, "resolution": found.resolution, "mask": mask})])
         self._apply(vcpu, exit, found, mask)
+
+    def _call(self, vcpu: Vcpu, exit: IoExit) -> None:
+        answered = answer_call(self.vm, self.vsm, vcpu, exit, self.scenario.ram)
+        self.record(answered.logged)
+        if answered.stop:
+            self.set_state(vcpu.index, "fenced", answered.stop)
 
     def _apply(self, vcpu: Vcpu, exit: AnyExit, found: Answer, mask: int | None) -> None:
         # Where the mask leaves all, something else denied it, and there is none to lift: it exits again.

@@ -13,6 +13,7 @@ from engine.model.bitmap import pack_bitmap
 from engine.model.commands import AnyCommand, DeleteSlot, Harvest, MoveSlot, SetMask, SetSlot
 from engine.model.events import DirtyHarvested, Event, MaskChanged, SlotChanged
 from engine.model.memslot import Memslot
+from engine.model.page_set import PageSet
 from engine.model.rights import Rights
 
 Effect = tuple[type[Event], dict[str, Any]]
@@ -42,6 +43,18 @@ def set_mask(vm: Vm, vtl: int, pages: PageRange, rights: Rights) -> Effect:
     vm.set_mask(vtl, pages, rights)
     fields = {"vtl": vtl, "first": pages.first, "pages": pages.count, "rights": int(rights), "before": before}
     return MaskChanged, fields
+
+
+def set_masks(vm: Vm, vtl: int, pages: PageSet, rights: Rights) -> list[Effect]:
+    """All of them or none; an event a run."""
+    runs = list(pages.runs())
+    before = [tuple((run.first, run.count, int(had)) for run, had in vm.masks(vtl, pages)) for pages in runs]
+    vm.set_mask(vtl, pages, rights)
+    fields = {"vtl": vtl, "rights": int(rights)}
+    return [
+        (MaskChanged, fields | {"first": run.first, "pages": run.count, "before": had})
+        for run, had in zip(runs, before, strict=True)
+    ]
 
 
 def set_slot(vm: Vm, slot: Memslot, ram: int) -> list[Effect]:

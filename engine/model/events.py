@@ -86,6 +86,35 @@ class VcpuChanged(Event, frozen=True, gc=False, kw_only=True, tag="vcpu"):
     why: str = ""
 
 
+class HypercallServed(Event, frozen=True, gc=False, kw_only=True, tag="served"):
+    """A stretch of a hypercall, after the exit that brought it. Masks that it changed are events of their own."""
+
+    vcpu: int
+    vtl: int
+    """The caller's."""
+    call: str
+    """The call's name in TLFS, without HvCall; its code in hex where it is none of ours."""
+    status: str
+    """HV_STATUS_ name, without the prefix."""
+    reps: int
+    """Completed so far, of `count`."""
+    count: int
+    finished: bool
+    """False: the guest makes the call again, to go on with the next rep."""
+    why: str = ""
+    """What this host could not do, where that made the status."""
+
+
+class VtlSwitched(Event, frozen=True, gc=False, kw_only=True, tag="vtl"):
+    """A vCPU goes on in another VTL, by a VTL call or a VTL return."""
+
+    vcpu: int
+    from_vtl: int
+    to_vtl: int
+    reason: str
+    """`call` or `return`."""
+
+
 class PhaseChanged(Event, frozen=True, gc=False, kw_only=True, tag="phase"):
     """`phase`: paused, running, stepping, ended; `why` says what ended or paused it, e.g. `limit:exits`."""
 
@@ -93,4 +122,14 @@ class PhaseChanged(Event, frozen=True, gc=False, kw_only=True, tag="phase"):
     why: str = ""
 
 
-AnyEvent = CommandTaken | ExitTaken | MaskChanged | SlotChanged | DirtyHarvested | VcpuChanged | PhaseChanged
+AnyEvent = (
+    CommandTaken
+    | ExitTaken
+    | MaskChanged
+    | SlotChanged
+    | DirtyHarvested
+    | VcpuChanged
+    | HypercallServed
+    | VtlSwitched
+    | PhaseChanged
+)

@@ -24,6 +24,11 @@ MAX_RAM = 4 << 30
 
 HYPERCALL_PORT = 0xE8
 """The port behind the hypercall page (hypervisor.md: VMCALL must not be relied on)."""
+VTL_CALL_PORT = 0xE9
+VTL_RETURN_PORT = 0xEA
+VTL_CALL_OFFSET = 0x10
+"""In the hypercall page, where HvRegisterVsmCodePageOffsets says that the VTL call sequence is."""
+VTL_RETURN_OFFSET = 0x20
 
 
 def code_base(vcpu: int) -> int:

@@ -9,12 +9,13 @@ from engine.model.scenario import SCENARIO_VERSION, Limits, MaskSpec, Scenario, 
 
 HYPERVISORS = ("auto", "kvm", "sim")
 DIRTY_WAYS = ("log", "clear", "ring")
+VSM_PROFILES = ("tlfs", "openvmm", "kut-vsm")
 MOST_SLOTS = 512
 MOST_MASKS = 4096
 MOST_ASM = 16 << 10
 _FIELDS = (
     "version", "name", "about", "ram", "hypervisor", "seed", "slots", "vcpus", "masks", "on_protection", "script",
-    "limits", "dirty",
+    "limits", "dirty", "vsm_profile",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def read_scenario(node: Node, max_ram: int) -> Scenario:
         script=read_script(found["script"], ram) if "script" in found else (),
         limits=_limits(found["limits"]) if "limits" in found else Limits(),
         dirty=found["dirty"].choice(*DIRTY_WAYS) if "dirty" in found else "log",
+        vsm_profile=found["vsm_profile"].choice(*VSM_PROFILES) if "vsm_profile" in found else "tlfs",
     )
 
 

@@ -9,6 +9,7 @@ from engine.model.memslot import Memslot
 
 OnProtection = Literal["complete", "drop", "halt", "relax", "inject"]
 HypervisorChoice = Literal["auto", "kvm", "sim"]
+VsmProfile = Literal["tlfs", "openvmm", "kut-vsm"]
 
 SCENARIO_VERSION = 1
 
@@ -72,3 +73,5 @@ class Scenario(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     dirty: DirtyWay = "log"
     """How written pages are told."""
+    vsm_profile: VsmProfile = "tlfs"
+    """How hypercalls are read where the sources disagree (engine.vsm.profile)."""

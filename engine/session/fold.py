@@ -11,10 +11,12 @@ from engine.model.events import (
     CommandTaken,
     DirtyHarvested,
     ExitTaken,
+    HypercallServed,
     MaskChanged,
     PhaseChanged,
     SlotChanged,
     VcpuChanged,
+    VtlSwitched,
 )
 from engine.model.exits import ProtectionExit, exit_kind
 from engine.model.memslot import Memslot
@@ -73,6 +75,10 @@ class View:
                 self._slot(event)
             case VcpuChanged():
                 self.vcpus[event.vcpu].state, self.vcpus[event.vcpu].why = event.state, event.why
+            case VtlSwitched():
+                self.vcpus[event.vcpu].vtl = event.to_vtl
+            case HypercallServed():
+                pass
             case PhaseChanged():
                 self.phase, self.why = event.phase, event.why
 

@@ -9,7 +9,7 @@ import msgspec
 from engine.machine.machine import Machine
 from engine.model.bitmap import unpack_bitmap
 from engine.model.commands import Harvest, Run
-from engine.model.events import AnyEvent, DirtyHarvested, ExitTaken, PhaseChanged
+from engine.model.events import AnyEvent, DirtyHarvested, ExitTaken, HypercallServed, PhaseChanged, VtlSwitched
 from engine.model.exits import ProtectionExit
 from engine.model.layout import SYSTEM_AREA, SYSTEM_SIZE
 from engine.model.page_set import PageSet
@@ -35,6 +35,17 @@ class Denied(msgspec.Struct, frozen=True):
     """The instruction, in Intel syntax."""
 
 
+class Called(msgspec.Struct, frozen=True):
+    """One hypercall that came to its end, however often it was continued."""
+
+    vcpu: int
+    vtl: int
+    code: str
+    """The call's name in TLFS, or its code in hex."""
+    status: str
+    reps: int
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """`dirty`: runs of pages as gpa+count outside the system area, written by anybody during the run."""
 
@@ -42,6 +53,9 @@ class Outcome(msgspec.Struct, frozen=True):
     stopped: str
     exits: dict[str, int]
     protection: list[Denied]
+    hypercalls: list[Called]
+    vtl_switches: int
+    """VTL calls and returns."""
     dirty: list[str]
     dirty_system: list[str]
     dirty_lost: bool
@@ -57,6 +71,8 @@ class Witness:
 
     def __init__(self) -> None:
         self.protection: list[Denied] = []
+        self.hypercalls: list[Called] = []
+        self.vtl_switches = 0
         self.dirty = PageSet()
         self.lost = False
         self.ended = threading.Event()
@@ -65,6 +81,10 @@ class Witness:
         match event:
             case ExitTaken(exit=ProtectionExit() as exit):
                 self.protection.append(_denied(exit))
+            case HypercallServed(finished=True):
+                self.hypercalls.append(Called(event.vcpu, event.vtl, event.call, event.status, event.reps))
+            case VtlSwitched():
+                self.vtl_switches += 1
             case DirtyHarvested():
                 self.dirty |= PageSet.of_bitmap(unpack_bitmap(event.bitmap, event.packed))
                 self.lost = self.lost or event.lost
@@ -109,6 +129,8 @@ def _outcome(session: Session, witness: Witness, seconds: float) -> Outcome:
         stopped=view.why,
         exits=dict(view.exits),
         protection=witness.protection,
+        hypercalls=witness.hypercalls,
+        vtl_switches=witness.vtl_switches,
         dirty=(witness.dirty - SYSTEM_PAGES).text(),
         dirty_system=(witness.dirty & SYSTEM_PAGES).text(),
         dirty_lost=witness.lost,

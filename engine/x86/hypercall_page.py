@@ -4,13 +4,25 @@ VMCALL must not be relied on (on some hosts KVM_RUN never returns from it, measu
 """
 
 from engine.model.address import PAGE_SIZE
-from engine.model.layout import HYPERCALL_PAGE, HYPERCALL_PORT
+from engine.model.layout import (
+    HYPERCALL_PAGE,
+    HYPERCALL_PORT,
+    VTL_CALL_OFFSET,
+    VTL_CALL_PORT,
+    VTL_RETURN_OFFSET,
+    VTL_RETURN_PORT,
+)
 from engine.x86.assemble import assemble
 
 _INT3 = b"\xcc"
+_SEQUENCES = ((0, HYPERCALL_PORT), (VTL_CALL_OFFSET, VTL_CALL_PORT), (VTL_RETURN_OFFSET, VTL_RETURN_PORT))
 
 
 def page_bytes() -> bytes:
-    """The whole page: `out port, eax; ret`, then INT3 so that a stray jump does not run on."""
-    code = assemble(f"out {HYPERCALL_PORT:#x}, eax\nret", HYPERCALL_PAGE).code
-    return code.ljust(PAGE_SIZE, _INT3)
+    """The whole page: `out port, eax; ret` for a hypercall, a VTL call and a VTL return; else INT3, so that a stray
+    jump does not run on."""
+    page = b""
+    for offset, port in _SEQUENCES:
+        code = assemble(f"out {port:#x}, eax\nret", HYPERCALL_PAGE + offset).code
+        page = page.ljust(offset, _INT3) + code
+    return page.ljust(PAGE_SIZE, _INT3)

@@ -16,7 +16,7 @@ from engine.model.exits import HltExit
 class StuckVcpu:
     """Enters the guest and hears no kick, until it is let go."""
 
-    index = 0
+    index = vtl = 0
 
     def __init__(self) -> None:
         self.inside, self.let_go = threading.Event(), threading.Event()

@@ -9,10 +9,12 @@ import pytest
 
 from engine.hypervisor.contract.errors import HypervisorMissing, Unsupported
 from engine.model.commands import Churn, Pause, Run, SetMask, SetPolicy, SetSpeed, Step
+from engine.model.events import HypercallServed
 from engine.session.host import Host, host_for
 from engine.session.log_file import read_segment
 from engine.session.replay import replay
 from engine.session.session import Session
+from tests.engine.machine.vsm_guest import SETUP, STORE, VTL_CALL, VTL_RETURN, fence, guest, protect
 
 GUESTS = [
     {"guest": "touch", "params": {"base": 0x200000, "pages": 32}},
@@ -52,6 +54,22 @@ def test_a_run_repeats_byte_for_byte(scenario, sim: Host, tmp_path: Path, seed: 
     session.close()
     again = replay(sim.hypervisor, header, first)
     assert len(first) > 50
+    assert b"".join(map(msgspec.msgpack.encode, again)) == b"".join(map(msgspec.msgpack.encode, first))
+
+
+def test_hypercalls_repeat_byte_for_byte(scenario, sim: Host, tmp_path: Path) -> None:
+    asm = guest(*SETUP, VTL_CALL, STORE, vtl1=(protect(), fence(1, *range(0x280, 0x280 + 100)), VTL_RETURN))
+    session = Session(scenario(vcpus=[{"asm": asm}]), sim, log=tmp_path / "log")
+    session.handle(Run())
+    while session.view.phase != "ended":
+        time.sleep(0.01)
+    session.harvest()
+    session.flush()
+    header, logged = read_segment(tmp_path / "log-1.0")
+    first = list(logged)
+    session.close()
+    assert sum(isinstance(event, HypercallServed) for event in first) == 5
+    again = replay(sim.hypervisor, header, first)
     assert b"".join(map(msgspec.msgpack.encode, again)) == b"".join(map(msgspec.msgpack.encode, first))
 
 

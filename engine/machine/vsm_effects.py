@@ -1,0 +1,108 @@
+"""Performs what hypercalls and VTL switches do: the one place that turns effects of vsm into calls of a vm."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec.structs import replace
+
+from engine.abi import x86
+from engine.abi.tlfs.interface import VP_ASSIST_ENABLE
+from engine.abi.tlfs.status import HvStatus
+from engine.hypervisor.contract.protocols import Vcpu, Vm
+from engine.machine.operations import Effect, set_masks
+from engine.machine.vsm_state import Private, Vsm
+from engine.machine.vsm_view import PRIVATE, SHARED
+from engine.model.address import PAGE_SHIFT, PageRange
+from engine.model.layout import PML4, SYSTEM_AREA
+from engine.model.page_set import PageSet
+from engine.model.rights import Rights, rights_text
+from engine.vsm import effects
+from engine.vsm.apply import apply
+from engine.vsm.context import InitialContext
+
+_FLAT = x86.CR0_PE | x86.CR0_PG
+
+
+class Obstacle(msgspec.Struct, frozen=True):
+    """What this host or this VMM cannot do, and the status that the guest gets for it."""
+
+    status: HvStatus
+    why: str
+
+
+def obstacle(vm: Vm, wanted: Iterable[effects.AnyEffect]) -> Obstacle | None:
+    """The first of the effects that cannot be performed here; asked before any is."""
+    found = (_obstacle(vm, effect) for effect in wanted)
+    return next((one for one in found if one is not None), None)
+
+
+def _obstacle(vm: Vm, effect: effects.AnyEffect) -> Obstacle | None:
+    match effect:
+        case effects.SetMask(rights=rights) | effects.SetDefaultMask(rights=rights):
+            why = f"this host does not enforce {rights_text(rights)}: {vm.capabilities.mask_reason}"
+            return None if vm.capabilities.enforces(rights) else Obstacle(HvStatus.OPERATION_FAILED, why)
+        case effects.EnableVpVtl(context=context):
+            why = "a VTL begins in long mode, with the page tables of docs/guest.md"
+            return None if _is_ours(context) else Obstacle(HvStatus.INVALID_REGISTER_VALUE, why)
+        case effects.SetAssistPage(value=value) if value & VP_ASSIST_ENABLE:
+            there = any(value >> PAGE_SHIFT in slot.pages for slot in vm.slots.values())
+            return None if there else Obstacle(HvStatus.INVALID_REGISTER_VALUE, "no slot is there")
+        case effects.SetHypercall():
+            return Obstacle(HvStatus.OPERATION_DENIED, "the hypercall page stays where it is")
+        case _:
+            return None
+
+
+def _is_ours(context: InitialContext) -> bool:
+    flat = context.cr0 & _FLAT == _FLAT and context.efer & x86.EFER_LMA
+    return bool(flat) and context.cr3 == PML4
+
+
+def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEffect]) -> list[Effect]:
+    """Carry them out, and follow them in the VSM state; what is to be logged."""
+    logged: list[Effect] = []
+    for effect in done:
+        match effect:
+            case effects.SetMask(_, targets, gfns, rights):
+                for target in targets:
+                    logged += set_masks(vm, target, PageSet(gfns), rights)
+            case effects.SetDefaultMask(setter, rights) if rights != Rights.RWX:
+                logged += set_masks(vm, setter - 1, _unset(vm, setter - 1, ram), rights)
+            case effects.EnableVpVtl(vp, vtl, context):
+                vsm.private[vp, vtl] = Private(context.rip, context.rsp, context.rflags)
+            case effects.SetRegister():
+                _set_register(vsm, vcpu, effect)
+            case effects.WriteMemory(gpa, data, vtl):
+                vm.memory(vtl).write(gpa, data)
+            case effects.SwitchVtl(_, vtl):
+                _switch(vsm, vcpu, vtl)
+            case _:
+                pass
+        vsm.partition = apply(vsm.partition, [effect])
+    return logged
+
+
+def _unset(vm: Vm, vtl: int, ram: int) -> PageSet:
+    """The pages of RAM that have all rights, whether a slot is there now or not; without the system area."""
+    pages = PageSet.of_range(PageRange(0, ram >> PAGE_SHIFT)) - PageSet.of_range(SYSTEM_AREA)
+    for run, rights in vm.masks(vtl):
+        pages = pages - PageSet.of_range(run) if rights != Rights.RWX else pages
+    return pages
+
+
+def _set_register(vsm: Vsm, vcpu: Vcpu, effect: effects.SetRegister) -> None:
+    """Shared registers, and those of the active VTL, are in the vCPU; of another VTL they wait."""
+    name = SHARED.get(effect.name) or PRIVATE[effect.name]
+    if effect.name in SHARED or effect.vtl == vcpu.vtl:
+        vcpu.set_registers(replace(vcpu.registers(), **{name: effect.value}))
+    else:
+        at = effect.vp, effect.vtl
+        vsm.private[at] = replace(vsm.private[at], **{name: effect.value})
+
+
+def _switch(vsm: Vsm, vcpu: Vcpu, vtl: int) -> None:
+    """TLFS, Virtual Processor State Isolation: shared registers go along, private ones are kept per VTL."""
+    registers = vcpu.registers()
+    vsm.private[vcpu.index, vcpu.vtl] = Private.of(registers)
+    vcpu.enter_vtl(vtl)
+    vcpu.set_registers(vsm.private[vcpu.index, vtl].within(registers))

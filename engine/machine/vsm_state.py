@@ -1,0 +1,67 @@
+"""The VSM side of a machine: the state that hypercalls see and change, and each VTL's own registers."""
+
+import msgspec
+from msgspec.structs import replace
+
+from engine.abi.tlfs.interface import HYPERCALL_ENABLE, HYPERCALL_LOCKED
+from engine.hypervisor.contract.protocols import Vcpu
+from engine.model.layout import HYPERCALL_PAGE, VTL_CALL_OFFSET, VTL_RETURN_OFFSET
+from engine.model.registers import Registers
+from engine.vsm.call import Call
+from engine.vsm.calls.table import calls
+from engine.vsm.profile import PROFILES, Profile
+from engine.vsm.state import PartitionState, new_partition
+
+MAXIMUM_VTL = 1
+"""A vm has two VTLs (Hypervisor.create_vm)."""
+
+
+class Private(msgspec.Struct, frozen=True, gc=False):
+    """The registers that a VTL does not share, of those that the contract gives; the vm keeps control and segment
+    registers for each VTL itself."""
+
+    rip: int
+    rsp: int
+    rflags: int
+
+    @classmethod
+    def of(cls, registers: Registers) -> "Private":
+        return cls(registers.rip, registers.rsp, registers.rflags)
+
+    def within(self, shared: Registers) -> Registers:
+        return replace(shared, rip=self.rip, rsp=self.rsp, rflags=self.rflags)
+
+
+class Vsm:
+    """State of one run; all of it changes under the machine's lock."""
+
+    def __init__(self, vcpus: list[Vcpu], profile: str) -> None:
+        self.profile: Profile = PROFILES[profile]
+        self.calls: dict[int, Call] = calls(self.profile)
+        self.partition = _partition(vcpus)
+        self.private: dict[tuple[int, int], Private] = {}
+        """By vCPU and VTL: what a VTL that is not active goes on with."""
+
+
+def _partition(vcpus: list[Vcpu]) -> PartitionState:
+    """All processors run from the start. One that a scenario puts into VTL1 has it enabled, for the partition too.
+
+    The contract gives no XMM registers, so hypercalls in those are not offered. The hypercall page is there from the
+    start, in every VTL, and cannot be moved.
+    """
+    state = replace(
+        new_partition(len(vcpus), MAXIMUM_VTL),
+        code_page_offsets=(VTL_CALL_OFFSET, VTL_RETURN_OFFSET),
+        xmm_input=False,
+        xmm_output=False,
+    )
+    for vtl in range(MAXIMUM_VTL + 1):
+        page = HYPERCALL_PAGE | HYPERCALL_ENABLE | HYPERCALL_LOCKED
+        state = state.with_vtl(vtl, lambda old, page=page: replace(old, hypercall=page))
+    for vcpu in vcpus:
+        state = state.with_vp(vcpu.index, lambda old: replace(old, started=True))
+        if vcpu.vtl:
+            state = state.with_vtl(vcpu.vtl, lambda old: replace(old, enabled=True))
+            state = state.with_vp_vtl(vcpu.index, vcpu.vtl, lambda old: replace(old, enabled=True))
+            state = state.with_vp(vcpu.index, lambda old, vtl=vcpu.vtl: replace(old, active_vtl=vtl))
+    return state

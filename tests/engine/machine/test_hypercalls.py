@@ -1,0 +1,199 @@
+"""Hypercalls and VTL switches of guest code, the same on every hypervisor."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine.machine.build import build
+from engine.model.events import Event, ExitTaken, HypercallServed, MaskChanged, VcpuChanged, VtlSwitched
+from engine.model.exits import ProtectionExit
+from engine.model.rights import Rights
+from engine.session.host import Host
+from engine.session.outcome import run_to_end
+from tests.engine.machine.vsm_guest import (
+    ENABLE_PARTITION_VTL,
+    PAGE,
+    SETUP,
+    STATUSES,
+    STORE,
+    VTL_CALL,
+    VTL_RETURN,
+    call,
+    enable_vp_vtl,
+    fence,
+    get_register,
+    guest,
+    protect,
+    put,
+    switch,
+)
+
+READ, ALL = 0x1, 0xF
+
+
+class Ran:
+    """A guest's whole run: its events, and memory at the end."""
+
+    def __init__(self, host: Host, scenario: Callable[..., Any], asm: str, **fields: object) -> None:
+        self.events: list[Any] = []
+        asked = {"vcpus": [{"asm": asm}], "on_protection": "drop"} | fields
+        machine = build(host.hypervisor, scenario(**asked), self.record)
+        try:
+            vcpu = machine.vcpus[0]
+            while not machine.is_over(0):
+                machine.take(vcpu, vcpu.run())
+            self.memory = machine.vm.memory().read(STATUSES, 0x20000)
+            self.statuses = self.words(STATUSES, 8)
+            self.page = self.words(PAGE, 1)[0]
+        finally:
+            machine.vm.close()
+
+    def record(self, kind: type[Event], fields: dict[str, Any]) -> None:
+        self.events.append(kind(seq=len(self.events) + 1, time=0, **fields))
+
+    def words(self, gpa: int, count: int) -> list[int]:
+        data = self.memory[gpa - STATUSES :]
+        return [int.from_bytes(data[at : at + 8], "little") for at in range(0, 8 * count, 8)]
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def served(self) -> list[tuple[str, str, int]]:
+        return [(event.call, event.status, event.reps) for event in self.of(HypercallServed) if event.finished]
+
+    @property
+    def denied(self) -> list[tuple[int, int]]:
+        """(VTL, gpa) of each protection exit."""
+        exits = [event.exit for event in self.of(ExitTaken)]
+        return [(exit.vtl, exit.gpa) for exit in exits if isinstance(exit, ProtectionExit)]
+
+    @property
+    def end(self) -> str:
+        return self.of(VcpuChanged)[-1].state
+
+
+@pytest.fixture
+def run(host: Host, scenario: Callable[..., Any]) -> Callable[..., Ran]:
+    return lambda asm, **fields: Ran(host, scenario, asm, **fields)
+
+
+def test_vtl1_fences_a_page_and_vtl0_is_stopped(run) -> None:
+    """VTL0 enables VTL1 and calls it; VTL1 takes W from a page and returns; VTL0's store does not happen."""
+    ran = run(guest(*SETUP, VTL_CALL, STORE, vtl1=(protect(), fence(READ, PAGE >> 12), VTL_RETURN)))
+    assert ran.served == [
+        ("EnablePartitionVtl", "SUCCESS", 0),
+        ("EnableVpVtl", "SUCCESS", 0),
+        ("SetVpRegisters", "SUCCESS", 1),
+        ("ModifyVtlProtectionMask", "SUCCESS", 1),
+    ]
+    assert [(event.first, event.pages, event.rights) for event in ran.of(MaskChanged)] == [(PAGE >> 12, 1, READ)]
+    assert (ran.denied, ran.page, ran.end) == ([(0, PAGE)], 0, "halted")
+    switches = [(event.from_vtl, event.to_vtl, event.reason) for event in ran.of(VtlSwitched)]
+    assert switches == [(0, 1, "call"), (1, 0, "return")]
+    assert ran.statuses[:4] == [0, 0, 1 << 32, 1 << 32]
+
+
+def test_vtl1_is_not_bound_by_its_own_mask_and_lifts_it_on_the_next_call(run) -> None:
+    """The second VTL call goes on behind the first return."""
+    vtl1 = (protect(), fence(READ, PAGE >> 12), put(PAGE, 7), VTL_RETURN, fence(ALL, PAGE >> 12), VTL_RETURN)
+    ran = run(guest(*SETUP, VTL_CALL, STORE, VTL_CALL, STORE, vtl1=vtl1))
+    assert (ran.denied, ran.page) == ([(0, PAGE)], 0x1234)
+    assert [event.rights for event in ran.of(MaskChanged)] == [READ, ALL]
+
+
+def test_vtl0_cannot_set_masks_nor_read_registers_of_vtl1(run) -> None:
+    ran = run(guest(*SETUP, fence(READ, PAGE >> 12), get_register(0x20010, PAGE, vtl=0x11), STORE))
+    assert [status for _, status, _ in ran.served[2:]] == ["ACCESS_DENIED"] * 2
+    assert (ran.of(MaskChanged), ran.page) == ([], 0x1234)
+
+
+def test_many_pages_are_fenced_in_stretches(run) -> None:
+    """100 pages, 64 at once: the guest makes the call twice and sees one."""
+    pages = range(0x280, 0x280 + 100)
+    ran = run(guest(*SETUP, VTL_CALL, vtl1=(protect(), fence(READ, *pages), VTL_RETURN)))
+    stretches = [(event.reps, event.finished) for event in ran.of(HypercallServed)[3:]]
+    assert stretches == [(64, False), (100, True)]
+    assert [(event.first, event.pages) for event in ran.of(MaskChanged)] == [(0x280, 64), (0x2C0, 36)]
+    assert ran.statuses[3] == 100 << 32
+
+
+def test_status_registers_follow_a_switch(run) -> None:
+    """VsmVpStatus, read in VTL0 before, in VTL1, and VsmCodePageOffsets."""
+    out = [STATUSES + 0x800 + 16 * n for n in range(3)]
+    vtl1 = (get_register(0xD0003, out[1]), VTL_RETURN)
+    ran = run(guest(get_register(0xD0003, out[0]), *SETUP, VTL_CALL, get_register(0xD0002, out[2]), vtl1=vtl1))
+    assert [ran.words(at, 1)[0] for at in out] == [1 << 16, 3 << 16 | 1, 0x20 << 12 | 0x10]
+
+
+def test_shared_registers_go_along_and_private_ones_stay(run) -> None:
+    """RBX is VTL1's to change, RSP is each VTL's own."""
+    vtl0 = (put(PAGE, 0), "mov rbx, 5", "mov r12, rsp", VTL_CALL, "mov rcx, 0x210000", "mov [rcx], rbx", "sub r12, rsp")
+    store = "mov [rcx + 8], r12"
+    ran = run(guest(*SETUP, *vtl0, store, vtl1=("add rbx, 2", VTL_RETURN)))
+    assert ran.words(PAGE, 2) == [7, 0]
+
+
+def test_a_slow_return_restores_rax_and_rcx_from_the_assist_page(run) -> None:
+    assist = 0x208000
+    register = put(0x204000, (1 << 64) - 1, 0xFFFF_FFFE, 0x90013, 0, assist | 1, 0) + call(0x1_0000_0051)
+    values = put(assist + 16, 0xAAAA, 0xBBBB)
+    after = ("mov rbx, 0x210000", "mov [rbx], rax", "mov [rbx + 8], rcx")
+    ran = run(guest(*SETUP, VTL_CALL, VTL_CALL, *after, vtl1=(register, VTL_RETURN, values, switch(0x20, 0))))
+    assert ran.words(PAGE, 2) == [0xAAAA, 0xBBBB]
+    assert ran.words(assist + 8, 1)[0] & 0xFFFF_FFFF == 1
+
+
+@pytest.mark.parametrize("code", [VTL_CALL, VTL_RETURN, "mov rcx, 1\nmov rax, 0x7010\ncall rax"])
+def test_a_switch_that_is_undefined_is_an_exception(run, code) -> None:
+    """Without an IDT, #UD becomes a triple fault; TLFS gives no status for it."""
+    ran = run(guest(code))
+    assert (ran.end, ran.of(VtlSwitched)) == ("dead", [])
+
+
+@pytest.mark.parametrize(
+    ("code", "call_name", "status"),
+    [
+        (call(0x7777), "0x7777", "INVALID_HYPERCALL_CODE"),
+        (call(0x0D | 1 << 60), "EnablePartitionVtl", "INVALID_HYPERCALL_INPUT"),
+        (call(0x0D, 0x204004), "EnablePartitionVtl", "INVALID_ALIGNMENT"),
+        (ENABLE_PARTITION_VTL + "\n" + enable_vp_vtl(cr3=0x5000), "EnableVpVtl", "INVALID_REGISTER_VALUE"),
+    ],
+)
+def test_a_call_that_is_refused(run, code, call_name, status) -> None:
+    assert run(guest(code)).served[-1][:2] == (call_name, status)
+
+
+def test_parameters_in_no_slot_stop_the_vcpu(run) -> None:
+    ran = run(guest(call(0x0D, 0x900000)), slots=[{"slot": 0, "base": 0, "size": "4MiB"}])
+    assert ran.end == "fenced"
+
+
+def test_the_profile_is_the_scenarios(run) -> None:
+    """openvmm: without a target, or with VTL1 as the one that imposes."""
+    vtl1 = (protect(), put(0x204000, (1 << 64) - 1, READ | 0x11 << 32, PAGE >> 12) + call(1 << 32 | 0x0C), VTL_RETURN)
+    statuses = {
+        profile: run(guest(*SETUP, VTL_CALL, vtl1=vtl1), vsm_profile=profile).served[-1][1]
+        for profile in ("tlfs", "openvmm")
+    }
+    assert statuses == {"tlfs": "ACCESS_DENIED", "openvmm": "SUCCESS"}
+
+
+def test_a_mask_that_this_host_does_not_enforce_is_a_status(run, host) -> None:
+    """R and X without W, where only data can be fenced."""
+    ran = run(guest(*SETUP, VTL_CALL, vtl1=(protect(), fence(0xD, PAGE >> 12), VTL_RETURN)))
+    told = ran.of(HypercallServed)[-1]
+    enforced = host.hypervisor.capabilities.enforces(Rights(0xD))
+    assert (told.status, bool(told.why)) == (("SUCCESS", False) if enforced else ("OPERATION_FAILED", True))
+
+
+def test_an_outcome_counts_calls_and_switches(host, scenario) -> None:
+    asm = guest(*SETUP, VTL_CALL, STORE, vtl1=(protect(), fence(READ, PAGE >> 12), VTL_RETURN))
+    outcome = run_to_end(scenario(vcpus=[{"asm": asm}], on_protection="drop"), host)
+    assert [(called.code, called.status, called.reps) for called in outcome.hypercalls][-1] == (
+        "ModifyVtlProtectionMask",
+        "SUCCESS",
+        1,
+    )
+    assert (outcome.vtl_switches, len(outcome.protection)) == (2, 1)

@@ -1,0 +1,70 @@
+"""Guests in assembly that enable VTL1 and let it fence pages: the data that their hypercalls need, and the calls."""
+
+from engine.abi.tlfs.interface import PARTITION_ID_SELF, VP_INDEX_SELF
+
+STATUSES = 0x200000
+"""Where the guest stores the result of each call, in order; R15 points to the next."""
+INPUT = 0x204000
+VTL1_STACK = 0x206000
+PAGE = 0x210000
+
+_PROLOGUE = f"mov r15, {STATUSES:#x}"
+
+
+def put(gpa: int, *words: int) -> str:
+    """Stores 64-bit words."""
+    return "\n".join(f"mov rax, {word:#x}\nmov rbx, {gpa + 8 * n:#x}\nmov [rbx], rax" for n, word in enumerate(words))
+
+
+def call(rcx: int, rdx: int = INPUT, r8: int = 0, offset: int = 0) -> str:
+    """Through the hypercall page; keeps the result."""
+    return f"""
+        mov rcx, {rcx:#x}
+        mov rdx, {rdx:#x}
+        mov r8, {r8:#x}
+        mov rax, {0x7000 + offset:#x}
+        call rax
+        mov [r15], rax
+        add r15, 8"""
+
+
+def switch(offset: int, rcx: int = 0) -> str:
+    return f"mov rcx, {rcx:#x}\nmov rax, {0x7000 + offset:#x}\ncall rax"
+
+
+VTL_CALL, VTL_RETURN = switch(0x10), switch(0x20, 1)
+ENABLE_PARTITION_VTL = call(0x1_000D, PARTITION_ID_SELF, 1)
+"""Fast: TargetVtl and flags in R8."""
+
+
+def enable_vp_vtl(label: str = "vtl1", cr3: int = 0x1000) -> str:
+    """VTL1 begins at a label, with its own stack, in the guest's long mode."""
+    context = {16: 0, 24: VTL1_STACK, 32: 2, 200: 0xD00, 208: 0x8000_0001, 216: cr3, 224: 0x20}
+    stores = [put(INPUT, PARTITION_ID_SELF), put(INPUT + 8, 1 << 32)]
+    stores += [put(INPUT + at, value) for at, value in context.items()]
+    rip = f"mov rax, {label}\nmov rbx, {INPUT + 16:#x}\nmov [rbx], rax"
+    return "\n".join([*stores, rip, call(0x0F)])
+
+
+SETUP = (ENABLE_PARTITION_VTL, enable_vp_vtl())
+STORE = put(PAGE, 0x1234)
+
+
+def protect(config: int = 0x3F) -> str:
+    """SetVpRegisters of VsmPartitionConfig: protection on, default mask RWX."""
+    return put(INPUT, PARTITION_ID_SELF, VP_INDEX_SELF, 0xD0007, 0, config, 0) + call(0x1_0000_0051)
+
+
+def fence(rights: int, *gfns: int) -> str:
+    """ModifyVtlProtectionMask of VTL0."""
+    words = [PARTITION_ID_SELF, rights | 0x10 << 32, *gfns]
+    return put(INPUT, *words) + call(len(gfns) << 32 | 0x0C)
+
+
+def get_register(name: int, output: int, vtl: int = 0) -> str:
+    return put(INPUT, PARTITION_ID_SELF, vtl << 32 | VP_INDEX_SELF, name) + call(0x1_0000_0050, r8=output)
+
+
+def guest(*vtl0: str, vtl1: tuple[str, ...] = ()) -> str:
+    """VTL0's code, and VTL1's at its label."""
+    return "\n".join([_PROLOGUE, *vtl0, "hlt", "vtl1:", *vtl1, "hlt"])
