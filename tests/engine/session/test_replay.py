@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from engine.hypervisor.contract.errors import HypervisorMissing, Unsupported
-from engine.model.commands import Churn, Pause, Run, SetMask, SetPolicy, SetSpeed, Step
+from engine.model.commands import Churn, Harvest, Pause, Run, SetMask, SetPolicy, SetSpeed, Step
 from engine.model.events import HypercallServed
 from engine.session.host import Host, host_for
 from engine.session.log_file import read_segment
@@ -63,7 +63,7 @@ def test_hypercalls_repeat_byte_for_byte(scenario, sim: Host, tmp_path: Path) ->
     session.handle(Run())
     while session.view.phase != "ended":
         time.sleep(0.01)
-    session.harvest()
+    session.handle(Harvest())
     session.flush()
     header, logged = read_segment(tmp_path / "log-1.0")
     first = list(logged)
