@@ -30,6 +30,15 @@ REGIONS = (
     Region("last id", 0, Memslot(32763, VOID, MIB, 4 * MIB)),
     Region("id too large", errno.EINVAL, Memslot(32764, VOID, MIB, 4 * MIB)),
     Region("unknown flag", errno.EINVAL, Memslot(2, VOID, MIB, 4 * MIB, 1 << 5)),
+    Region("guest_memfd, which wants the other call", errno.EINVAL, Memslot(2, VOID, MIB, 4 * MIB, 1 << 2)),
+    Region("no such address space", errno.EINVAL, Memslot(0x20002, VOID, MIB, 4 * MIB)),
+    Region("larger than the guest-physical space", errno.EINVAL, Memslot(2, 0, 1 << 52, 0)),
+    Region("delete with an unaligned offset", errno.EINVAL, Memslot(1, DATA, 0, 2 * MIB + 0x800)),
+    Region("delete with an unknown flag", errno.EINVAL, Memslot(1, DATA, 0, 2 * MIB, 1 << 5)),
+    Region("move and toggle LOG", 0, Memslot(1, VOID, 2 * MIB, 2 * MIB)),
+    Region("move and toggle READONLY", errno.EINVAL, Memslot(1, VOID, 2 * MIB, 2 * MIB, LOG | READONLY)),
+    Region("move and resize", errno.EINVAL, Memslot(1, VOID, MIB, 2 * MIB, LOG)),
+    Region("READONLY in place of LOG", errno.EINVAL, Memslot(1, DATA, 2 * MIB, 2 * MIB, READONLY)),
     Region("delete what is not there", errno.EINVAL, Memslot(2, VOID, 0, 4 * MIB)),
     Region("resize", errno.EINVAL, Memslot(1, DATA, MIB, 2 * MIB, LOG)),
     Region("other backing", errno.EINVAL, Memslot(1, DATA, 2 * MIB, 4 * MIB, LOG)),
@@ -45,7 +54,8 @@ REGIONS = (
     Region("aliased backing", 0, Memslot(2, VOID, 2 * MIB, 2 * MIB)),
     Region("delete", 0, Memslot(1, DATA, 0, 2 * MIB)),
 )
-"""KVM_SET_USER_MEMORY_REGION on a Guest."""
+"""KVM_SET_USER_MEMORY_REGION on a Guest. A backing address of the kernel's half (EINVAL) cannot be written down: slots
+are backed by an offset into RAM."""
 
 
 class Log(Row, frozen=True):
