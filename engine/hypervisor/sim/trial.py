@@ -99,7 +99,7 @@ class Trial:
         """Let it have happened: stores that may land do, registers go on. Says how the instruction ended."""
         assert self._stop is not None
         for piece in self._pieces:
-            if piece.data is not None and self._stop.reason in ("budget", "hlt") and self._lands(piece):
+            if piece.data is not None and _happens(self._stop) and self._lands(piece):
                 self._memory.write(piece.gpa, piece.data)
         self._core.set_state(self._after)
         self._core.executed += self._stop.executed
@@ -150,4 +150,11 @@ def _filled(data: bytes | None, size: int) -> bytes:
 
 def _faults(stop: Stop) -> bool:
     """The instruction ends in an exception, so that its stores do not happen."""
-    return stop.reason in ("exception", "guarded") or (stop.denied is not None and stop.denied.gpa is None)
+    if stop.reason == "exception":
+        return not _happens(stop)
+    return stop.reason == "guarded" or (stop.denied is not None and stop.denied.gpa is None)
+
+
+def _happens(stop: Stop) -> bool:
+    """It has been executed to its end; a trap (RFLAGS.TF) comes behind it."""
+    return stop.reason in ("budget", "hlt") or (stop.raised is not None and stop.executed > 0)
