@@ -44,7 +44,8 @@ class Vsm:
 
 
 def _partition(vcpus: list[Vcpu]) -> PartitionState:
-    """All processors run from the start. One that a scenario puts into VTL1 has it enabled, for the partition too.
+    """All processors run from the start. One that a scenario puts into VTL1 has that enabled, for the partition too,
+    and no VTL0 to return to: there it has no context.
 
     The contract gives no XMM registers, so hypercalls in those are not offered. The hypercall page is there from the
     start, in every VTL, and cannot be moved.
@@ -63,5 +64,6 @@ def _partition(vcpus: list[Vcpu]) -> PartitionState:
         if vcpu.vtl:
             state = state.with_vtl(vcpu.vtl, lambda old: replace(old, enabled=True))
             state = state.with_vp_vtl(vcpu.index, vcpu.vtl, lambda old: replace(old, enabled=True))
+            state = state.with_vp_vtl(vcpu.index, 0, lambda old: replace(old, enabled=False))
             state = state.with_vp(vcpu.index, lambda old, vtl=vcpu.vtl: replace(old, active_vtl=vtl))
     return state

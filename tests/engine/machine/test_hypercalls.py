@@ -109,6 +109,21 @@ def test_vtl0_cannot_set_masks_nor_read_registers_of_vtl1(run) -> None:
     assert (ran.of(MaskChanged), ran.page) == ([], 0x1234)
 
 
+def test_a_vcpu_that_begins_in_vtl1_protects_and_has_nothing_to_return_to(run) -> None:
+    ran = run("", vcpus=[{"asm": guest(protect(), fence(READ, PAGE >> 12), STORE, VTL_RETURN), "vtl": 1}])
+    assert [status for _, status, _ in ran.served] == ["SUCCESS", "SUCCESS"]
+    assert (ran.page, ran.end, ran.of(VtlSwitched)) == (0x1234, "dead", [])
+
+
+def test_vtl1_may_move_vtl0_before_it_returns(run) -> None:
+    """It skips VTL0's store by SetVpRegisters of RIP: the page keeps its content, and no access is denied."""
+    skip = put(0x204000, (1 << 64) - 1, 0x10 << 32 | 0xFFFF_FFFE, 0x20010, 0)
+    target = "mov rax, behind\nmov rbx, 0x204020\nmov [rbx], rax\nxor rax, rax\nmov [rbx + 8], rax"
+    vtl0 = (VTL_CALL, STORE, "behind:")
+    ran = run(guest(*SETUP, *vtl0, vtl1=(skip, target, call(0x1_0000_0051), VTL_RETURN)))
+    assert (ran.served[-1], ran.page, ran.end) == (("SetVpRegisters", "SUCCESS", 1), 0, "halted")
+
+
 def test_many_pages_are_fenced_in_stretches(run) -> None:
     """100 pages, 64 at once: the guest makes the call twice and sees one."""
     pages = range(0x280, 0x280 + 100)

@@ -54,6 +54,20 @@ def test_locked_counters_lose_no_count() -> None:
     assert found.memory_sha256 == hashlib.sha256(memory).hexdigest()
 
 
+def test_a_guest_fences_itself_and_lifts_the_fence_again() -> None:
+    """Two setting up, one turning protection on, then a mask each half round; a call and a return each time."""
+    found = outcome("guest-fences-itself", exits=400)
+    assert {(called.code, called.status) for called in found.hypercalls[3:]} == {("ModifyVtlProtectionMask", "SUCCESS")}
+    assert {called.vtl for called in found.hypercalls[:2]} == {0}
+    assert {called.vtl for called in found.hypercalls[2:]} == {1}
+    assert {(denied.vtl, denied.gpa) for denied in found.protection} == {
+        (0, hex(0x210000 + n)) for n in range(0, 0x4000, 0x1000)
+    }
+    assert found.exits["hypercall"] == len(found.hypercalls) + found.vtl_switches
+    rounds = found.exits["protection"] / 32
+    assert rounds - 1 <= found.vtl_switches / 4 <= rounds + 1
+
+
 def test_reads_are_fenced_until_the_script_lifts_the_fence() -> None:
     found = outcome("call-into-pages", instructions=2_000_000)
     assert found.exits == {"protection": 200}
