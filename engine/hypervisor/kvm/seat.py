@@ -56,7 +56,7 @@ class Seat:
     def end_step(self) -> None:
         self.steps += 1
         self.stepper.end(self.fds[self.vtl])
-        if self._pushes_flags:
+        if self._pushes_flags and not self.stepper.traps:
             hide_trap_flag(self._space, self.addresses(), self.active.registers().rsp)
         self.abandon_step()
 

@@ -5,8 +5,11 @@ tables, and gives the state back. What it writes is in that VM's dirty log, whic
 """
 
 import iced_x86 as iced
+from msgspec.structs import replace
 
 from engine.abi.kvm import Cap, Ioctl
+from engine.abi.x86 import RFLAGS_TF
+from engine.hypervisor.kvm import events
 from engine.hypervisor.kvm.address_space import AddressSpace
 from engine.hypervisor.kvm.cpuid import set_table
 from engine.hypervisor.kvm.ioctl import call
@@ -14,11 +17,16 @@ from engine.hypervisor.kvm.space import GuestSpace
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.hypervisor.kvm.vm_fd import VmFd
 from engine.model.cpuid import CpuidLeaf
+from engine.model.resolution import Inject
 from engine.x86.decode import decode_raw
 
 TRAP_BYTE = 1
 TRAP_BIT = 1
 """RFLAGS.TF, bit 8, within the flags that an instruction has pushed."""
+
+
+_STEPPED = Inject(1)
+"""#DB."""
 
 
 def pushes_flags(code: bytes, rip: int) -> bool:
@@ -38,14 +46,14 @@ def hide_trap_flag(space: GuestSpace, addresses: AddressSpace, at: int) -> None:
 class Stepper:
     """`fd` is the helper, made at the first use, with `cpuid` where that is given.
 
-    `answered`: its exit has been resolved, so the step ends next.
+    `answered`: its exit has been resolved, so the step ends next. `traps`: the guest has set the trap flag itself.
     """
 
     def __init__(self, vm: VmFd, index: int) -> None:
         self._vm, self._index = vm, index
         self.fd: VcpuFd | None = None
         self.cpuid: tuple[CpuidLeaf, ...] | None = None
-        self.answered = False
+        self.answered = self.traps = False
 
     def begin(self, source: VcpuFd) -> VcpuFd:
         """The helper, ready to execute `source`'s next instruction."""
@@ -56,6 +64,7 @@ class Stepper:
             if self.cpuid is not None:
                 set_table([self.fd], self.cpuid)
         self.fd.copy_state(source)
+        self.traps = bool(source.registers().rflags & RFLAGS_TF)
         # Only now: KVM arms the step for the RIP it sees here, and hardware takes no step armed for another.
         self.fd.single_step()
         self.fd.page.immediate_exit = source.page.immediate_exit
@@ -64,8 +73,14 @@ class Stepper:
 
     def end(self, target: VcpuFd) -> None:
         """Hand the state back after the step."""
-        if self.fd is not None:
-            target.copy_state(self.fd)
+        if self.fd is None:
+            return
+        target.copy_state(self.fd)
+        if self.traps:
+            # While KVM steps a vCPU it keeps the flag to itself, and the trap goes to userspace.
+            registers = target.registers()
+            target.set_registers(replace(registers, rflags=registers.rflags | RFLAGS_TF))
+            events.queue(target, _STEPPED)
 
     def execute(self) -> None:
         """Enter the helper until it exits, whether or not a kick is waiting."""

@@ -1,4 +1,4 @@
-"""The contract, one body for every hypervisor: a guest that single-steps itself (RFLAGS.TF) over what a fence denies."""
+"""The contract, one body for every hypervisor: a guest that steps itself (RFLAGS.TF) over what a fence denies."""
 
 import pytest
 
