@@ -34,7 +34,7 @@ OUTCOME = {
         "stopped": {"type": "string"},
         "exits": {"type": "object", "additionalProperties": {"type": "integer"}},
         "protection": {"type": "array", "items": {"type": "object", "required": ["vcpu", "vtl", "gpa", "access"]}},
-        "hypercalls": {"type": "array", "items": {"type": "object", "required": ["code", "status", "reps", "vcpu", "vtl"]}},
+        "hypercalls": {"type": "array", "items": {"type": "object", "required": ["code", "status", "reps"]}},
         "vtl_switches": {"type": "integer", "minimum": 0},
         "dirty": {"type": "array", "items": {"type": "string", "pattern": r"^0x[0-9a-f]+\+\d+$"}},
         "dirty_system": {"type": "array"},
