@@ -3,8 +3,8 @@
 `{m}` is a memory operand, `{r8}` to `{r64}` a data register, `{i}` a number, `{s}` a size, `{c}` a condition, `@` the
 number of the block, for its labels. RCX counts repetitions and R15 rounds, so data never goes there: guests end.
 
-Left out, by their rows of docs/differences.md: `lock neg`, `rcl`, `rcr` and 32-bit `cmpxchg` (10), `cmps` (11), what
-kernels that emulate cannot do (13), `rep ins` (14), `clflush` (15); and the clock, `rdtsc` (2).
+Left out, by their rows of docs/differences.md: `lock neg`, `rcl`, `rcr` and 32-bit `cmpxchg` (17), `cmps` (18), what
+kernels that emulate cannot do (20), `rep ins` (21), `clflush` (22); and the clock, `rdtsc` (2).
 """
 
 from hypothesis import strategies as st

@@ -23,7 +23,7 @@ from tests.engine.hypervisor.guest import Guest
 
 MOST_EXITS = 600
 RESUME = 1 << 16
-"""Row 8."""
+"""Row 15."""
 Fact = tuple[object, ...]
 
 
@@ -91,9 +91,9 @@ def _answer(guest: Guest, found: Run, resolution: Resolution) -> bool:
     """Whether it is to be executed again."""
     exit = found.exits[-1]
     if isinstance(resolution, Retry) and len(found.exits) > 1 and found.exits[-2].rip == exit.rip:
-        resolution = Complete()  # row 7
+        resolution = Complete()  # row 14
     if isinstance(exit, MemoryExit) and is_locked(exit.code):
-        resolution = Complete()  # row 9
+        resolution = Complete()  # row 16
     if isinstance(resolution, Retry) and isinstance(exit, ProtectionExit):
         guest.fence(Rights.RWX, exit.gpa & ~0xFFF)
     guest.vcpu.resolve(exit, resolution)
