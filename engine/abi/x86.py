@@ -1,4 +1,4 @@
-"""x86-64 control-register, EFER and segment bits (SDM Vol. 3, 2.5, 2.2.1 and 3.4.5)."""
+"""x86-64 control-register, EFER, segment and RFLAGS bits (SDM Vol. 3, 2.5, 2.2.1, 3.4.5 and 2.3)."""
 
 CR0_PE = 1 << 0
 CR0_MP = 1 << 1
@@ -39,5 +39,8 @@ SEGMENT_LIMIT = 0xFFFF_FFFF
 RFLAGS_FIXED = 1 << 1
 RFLAGS_CF = 1 << 0
 RFLAGS_TF = 1 << 8
+RFLAGS_IF = 1 << 9
 RFLAGS_DF = 1 << 10
+RFLAGS_NT = 1 << 14
 RFLAGS_RF = 1 << 16
+RFLAGS_VM = 1 << 17

@@ -8,6 +8,13 @@ from engine.conformance.check import Body, Subject, answers, equal
 from engine.conformance.guest import Factory, Guest
 from engine.conformance.handlers import TAKE_FRAME, handle, handler_of
 from engine.conformance.instructions import OLD
+from engine.hypervisor.contract.vectors import (
+    DIVIDE_ERROR,
+    DOUBLE_FAULT,
+    GENERAL_PROTECTION,
+    INVALID_OPCODE,
+    PAGE_FAULT,
+)
 from engine.model.cpuid import CpuidLeaf
 from engine.model.exits import HltExit, Interrupted, MsrExit, ProtectionExit
 from engine.model.layout import code_base
@@ -19,14 +26,13 @@ _SDM = "SDM Vol. 3, 6.14: exception handling in 64-bit mode"
 _EVENTS = "KVM_SET_VCPU_EVENTS; SDM Vol. 3, 6.15"
 _MSR = "api.rst 5, KVM_EXIT_X86_RDMSR and WRMSR"
 _START = code_base(0)
-_DE, _UD, _DF, _GP, _PF = 0, 6, 8, 13, 14
-_BEYOND, _CROOKED = 1 << 32, 1 << 63
-"""Not mapped by the guest's page tables; not canonical."""
+BEYOND, CROOKED = 1 << 32, 1 << 63
+"""In RBX and RDX: not mapped by the guest's page tables, the first such address; not canonical."""
 _UNKNOWN = 0x12345
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """`at`: offset of the instruction that provokes `vector`."""
+    """`at`: offset of the instruction that provokes `vector`; `cr2` where it is a page fault."""
 
     name: str
     assembly: str
@@ -36,13 +42,13 @@ class Fault(msgspec.Struct, frozen=True):
     cr2: int | None = None
 
 
-_FAULTS = (
-    Fault("invalid opcode", "nop\nud2", _UD, at=1),
-    Fault("divide by zero", "xor ecx, ecx\ndiv ecx", _DE, at=2),
-    Fault("address not canonical", "mov rcx, [rdx]", _GP, 0),
-    Fault("load not mapped", "mov rcx, [rbx]", _PF, 0, cr2=_BEYOND),
-    Fault("store not mapped", "mov [rbx+8], rcx", _PF, 2, cr2=_BEYOND + 8),
-    Fault("locked store not mapped", "lock inc qword ptr [rbx]", _PF, 2, cr2=_BEYOND),
+FAULTS = (
+    Fault("invalid opcode", "nop\nud2", INVALID_OPCODE, at=1),
+    Fault("divide by zero", "xor ecx, ecx\ndiv ecx", DIVIDE_ERROR, at=2),
+    Fault("address not canonical", "mov rcx, [rdx]", GENERAL_PROTECTION, 0),
+    Fault("load not mapped", "mov rcx, [rbx]", PAGE_FAULT, 0, cr2=BEYOND),
+    Fault("store not mapped", "mov [rbx+8], rcx", PAGE_FAULT, 2, cr2=BEYOND + 8),
+    Fault("locked store not mapped", "lock inc qword ptr [rbx]", PAGE_FAULT, 2, cr2=BEYOND),
 )
 
 
@@ -50,7 +56,7 @@ def _delivered(fault: Fault) -> Body:
     def body(make: Factory) -> None:
         guest = make.guest()
         handle(guest, {fault.vector: f"{TAKE_FRAME}hlt"})
-        guest.load(f"{fault.assembly}\nhlt", rbx=_BEYOND, rdx=_CROOKED)
+        guest.load(f"{fault.assembly}\nhlt", rbx=BEYOND, rdx=CROOKED)
         equal(guest.drive(), [], "exits")
         found = guest.vcpu.registers()
         equal(found.rip > handler_of(fault.vector), True, "it halted in the handler")
@@ -62,7 +68,7 @@ def _delivered(fault: Fault) -> Body:
     return body
 
 
-for _fault in _FAULTS:
+for _fault in FAULTS:
     _says = f"{_fault.name.capitalize()}: the guest's own handler is entered, with address and error code in its frame"
     EXCEPTIONS.add(_fault.name, _says, _SDM, _delivered(_fault))
 
@@ -71,7 +77,7 @@ for _fault in _FAULTS:
 def _double_fault(make: Factory) -> None:
     """An exception without a gate is a double fault, with error code 0."""
     guest = make.guest()
-    handle(guest, {_DF: f"{TAKE_FRAME}hlt"})
+    handle(guest, {DOUBLE_FAULT: f"{TAKE_FRAME}hlt"})
     guest.load("nop\nud2")
     equal(guest.drive(), [], "exits")
     equal((guest.vcpu.registers().r8, guest.vcpu.registers().r9), (0, _START + 1), "error code and RIP in the frame")
@@ -81,9 +87,9 @@ def _double_fault(make: Factory) -> None:
 def _injected(make: Factory) -> None:
     """An exception injected between runs is taken before the next instruction."""
     guest = make.guest()
-    handle(guest, {_UD: f"{TAKE_FRAME}hlt"})
+    handle(guest, {INVALID_OPCODE: f"{TAKE_FRAME}hlt"})
     guest.load("inc rax\nhlt")
-    guest.vcpu.inject(Inject(_UD))
+    guest.vcpu.inject(Inject(INVALID_OPCODE))
     equal(guest.drive(), [], "exits")
     equal((guest.vcpu.registers().r8, guest.vcpu.registers().rax), (_START, 0), "RIP in the frame, and RAX")
 
@@ -92,12 +98,12 @@ def _injected(make: Factory) -> None:
 def _injected_for_denied(make: Factory) -> None:
     """Answered with an exception, a denied store has not happened; returned to with rights, it happens once."""
     guest = make.guest()
-    handle(guest, {_GP: "hlt\nadd rsp, 8\niretq"})
+    handle(guest, {GENERAL_PROTECTION: "hlt\nadd rsp, 8\niretq"})
     guest.fence(Rights.RX)
     guest.load("inc qword ptr [rbx]\nhlt", rbx=Guest.PAGE)
     exit = guest.vcpu.run()
     assert isinstance(exit, ProtectionExit), exit
-    guest.vcpu.resolve(exit, Inject(_GP, 0))
+    guest.vcpu.resolve(exit, Inject(GENERAL_PROTECTION, 0))
     equal(type(guest.vcpu.run()), HltExit, "the handler's HLT")
     equal(guest.word(), OLD, "the word, in the handler")
     guest.fence(Rights.RWX)
@@ -109,11 +115,11 @@ def _injected_for_denied(make: Factory) -> None:
 def _refused(make: Factory) -> None:
     """What is no exception, or has a wrong error code, is refused with EINVAL; EBUSY while an exit waits."""
     guest = make.guest()
-    for event in (Inject(32), Inject(-1), Inject(2), Inject(_GP), Inject(_UD, 0)):
+    for event in (Inject(32), Inject(-1), Inject(2), Inject(GENERAL_PROTECTION), Inject(INVALID_OPCODE, 0)):
         answers(lambda event=event: guest.vcpu.inject(event), errno.EINVAL)
     guest.load("out 0x10, al\nhlt")
     guest.vcpu.run()
-    answers(lambda: guest.vcpu.inject(Inject(_UD)), errno.EBUSY)
+    answers(lambda: guest.vcpu.inject(Inject(INVALID_OPCODE)), errno.EBUSY)
 
 
 @EXCEPTIONS.check("msr", _MSR)

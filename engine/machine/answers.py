@@ -2,6 +2,7 @@
 
 import msgspec
 
+from engine.hypervisor.contract.vectors import GENERAL_PROTECTION
 from engine.model.exits import (
     AnyExit,
     HltExit,
@@ -17,7 +18,7 @@ from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Rights
 from engine.model.scenario import OnProtection
 
-_GENERAL_PROTECTION = Inject(13, 0)
+_FORBIDDEN = Inject(GENERAL_PROTECTION, 0)
 """#GP(0): what a guest gets for an unknown MSR (SDM Vol. 2, RDMSR), and from a hypervisor for a forbidden access."""
 
 
@@ -44,7 +45,7 @@ def answer(exit: AnyExit, policy: OnProtection) -> Answer:
         case IoExit():
             return Answer(Drop() if exit.data is None else Complete())
         case MsrExit():
-            return Answer(_GENERAL_PROTECTION)
+            return Answer(_FORBIDDEN)
         case HltExit():
             return Answer(state="halted", why="hlt")
         case ShutdownExit():
@@ -64,7 +65,7 @@ def _protection(exit: ProtectionExit, policy: OnProtection) -> Answer:
         case "halt":
             return Answer(state="fenced", why=f"{exit.access} of {exit.gpa:#x} denied")
         case "inject":
-            return Answer(_GENERAL_PROTECTION)
+            return Answer(_FORBIDDEN)
         case "relax":
             # All rights, not just the one missing: what hosts can enforce between none and all differs.
             return Answer(Retry(), relax_to=Rights.RWX)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from engine.conformance.handlers import handle, handler_of
 from engine.hypervisor.contract.errors import HypervisorMissing, Unsupported
 from engine.hypervisor.contract.extensions import Statistics
 from engine.machine.build import build
@@ -13,7 +14,6 @@ from engine.model.resolution import Inject
 from engine.model.rights import Rights
 from engine.session.host import Host, host_for
 from tests.engine.hypervisor.guest import Guest
-from tests.engine.hypervisor.idt import handle, handler_of
 
 BASE = 0x200000
 BP, UD, GP = 3, 6, 13

@@ -1,13 +1,13 @@
-"""Which exceptions a VMM may have a guest take, the same rule for every hypervisor (SDM Vol. 3, 6.15)."""
+"""Exceptions by number, and which of them a VMM may have a guest take, the same on every host (SDM Vol. 3, 6.15)."""
 
 import errno
 
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.model.resolution import Inject
 
-NMI = 2
-PAGE_FAULT = 14
-GENERAL_PROTECTION = 13
+DIVIDE_ERROR, DEBUG, NMI = 0, 1, 2
+INVALID_OPCODE, DOUBLE_FAULT = 6, 8
+INVALID_TSS, NOT_PRESENT, STACK_FAULT, GENERAL_PROTECTION, PAGE_FAULT = range(10, 15)
 WITH_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17, 21, 29, 30})
 """#DF #TS #NP #SS #GP #PF #AC #CP #VC #SX."""
 

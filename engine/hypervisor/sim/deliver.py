@@ -8,13 +8,21 @@ from typing import Protocol
 
 import msgspec
 
-from engine.hypervisor.contract.vectors import FAULTS, PAGE_FAULT
+from engine.abi import x86
+from engine.hypervisor.contract.vectors import (
+    DIVIDE_ERROR,
+    DOUBLE_FAULT,
+    FAULTS,
+    GENERAL_PROTECTION,
+    INVALID_TSS,
+    NOT_PRESENT,
+    PAGE_FAULT,
+    STACK_FAULT,
+)
 
-DIVIDE, DEBUG, INVALID_OPCODE, DOUBLE_FAULT, INVALID_TSS = 0, 1, 6, 8, 10
-NOT_PRESENT, STACK, PROTECTION = 11, 12, 13
-_CONTRIBUTORY = frozenset({DIVIDE, INVALID_TSS, NOT_PRESENT, STACK, PROTECTION})
+_CONTRIBUTORY = frozenset({DIVIDE_ERROR, INVALID_TSS, NOT_PRESENT, STACK_FAULT, GENERAL_PROTECTION})
 _INTERRUPT_GATE, _TRAP_GATE = 0xE, 0xF
-_TF, _IF, _NT, _RF, _VM = 1 << 8, 1 << 9, 1 << 14, 1 << 16, 1 << 17
+_CLEARED = x86.RFLAGS_TF | x86.RFLAGS_NT | x86.RFLAGS_RF | x86.RFLAGS_VM
 _IN_IDT = 2
 _STACKS = 4
 """Offset of RSP0 in the TSS."""
@@ -129,8 +137,8 @@ def enter(event: Event, system: System, registers: Registers, read: Reader) -> E
         words.append(event.error_code)
     frame = struct.pack(f"<{len(words)}Q", *reversed(words))
     if not canonical(gate.target):
-        raise FaultError(Event(PROTECTION, external))
-    cleared = _TF | _NT | _RF | _VM | (_IF if gate.kind == _INTERRUPT_GATE else 0)
+        raise FaultError(Event(GENERAL_PROTECTION, external))
+    cleared = _CLEARED | (x86.RFLAGS_IF if gate.kind == _INTERRUPT_GATE else 0)
     cpl = system.cpl if inner is None else inner
     return Entry(
         rip=gate.target,
@@ -149,10 +157,10 @@ def canonical(address: int) -> bool:
 def _gate(event: Event, system: System, read: Reader, external: int) -> Gate:
     code = event.vector * 8 + _IN_IDT + external
     if event.vector * 16 + 15 > system.idt.limit:
-        raise FaultError(Event(PROTECTION, code))
+        raise FaultError(Event(GENERAL_PROTECTION, code))
     gate = _parsed(read(system.idt.base + event.vector * 16, 16))
     if gate.kind not in (_INTERRUPT_GATE, _TRAP_GATE) or (event.software and gate.dpl < system.cpl):
-        raise FaultError(Event(PROTECTION, code))
+        raise FaultError(Event(GENERAL_PROTECTION, code))
     if not gate.present:
         raise FaultError(Event(NOT_PRESENT, code))
     return gate
@@ -169,15 +177,15 @@ def _code_segment(gate: Gate, system: System, read: Reader, external: int) -> tu
     """(upper half of the handler's descriptor, its CPL where that is more privileged)."""
     code = gate.selector & ~3 | external
     if gate.selector & ~3 == 0:
-        raise FaultError(Event(PROTECTION, external))
+        raise FaultError(Event(GENERAL_PROTECTION, external))
     if gate.selector & 4 or (gate.selector | 7) > system.gdt.limit:  # there is no LDT
-        raise FaultError(Event(PROTECTION, code))
+        raise FaultError(Event(GENERAL_PROTECTION, code))
     upper = int.from_bytes(read(system.gdt.base + (gate.selector & ~7) + 4, 4), "little")
     dpl = upper >> 13 & 3
     is_code, conforming = upper >> 11 & 3 == 3, bool(upper >> 10 & 1)
     is_long = upper >> 21 & 3 == 1
     if not is_code or dpl > system.cpl or not is_long:
-        raise FaultError(Event(PROTECTION, code))
+        raise FaultError(Event(GENERAL_PROTECTION, code))
     if not upper >> 15 & 1:
         raise FaultError(Event(NOT_PRESENT, code))
     return upper, dpl if dpl < system.cpl and not conforming else None
@@ -197,9 +205,9 @@ def _stack(gate: Gate, inner: int | None, system: System, rsp: int, read: Reader
 
 def _checked_stack(rsp: int, external: int) -> int:
     if not canonical(rsp):
-        raise FaultError(Event(STACK, external))
+        raise FaultError(Event(STACK_FAULT, external))
     return rsp
 
 
 def _pushed_flags(event: Event, rflags: int) -> int:
-    return rflags | (_RF if event.vector in FAULTS and not event.software else 0)
+    return rflags | (x86.RFLAGS_RF if event.vector in FAULTS and not event.software else 0)

@@ -6,15 +6,15 @@ from typing import Protocol
 import msgspec
 
 from engine.abi import x86
+from engine.hypervisor.contract.vectors import GENERAL_PROTECTION, INVALID_OPCODE
 from engine.hypervisor.sim import msrs
-from engine.hypervisor.sim.deliver import INVALID_OPCODE, PROTECTION, Event, Segment
+from engine.hypervisor.sim.deliver import Event, Segment
 from engine.hypervisor.sim.space import Space
 from engine.hypervisor.sim.stop import Guarded, Jump, MsrAccess
 from engine.model.registers import Registers
 from engine.x86.privileged import Privileged, privileged
 
-_FAULT = Event(PROTECTION, 0)
-_RF = 1 << 16
+_FAULT = Event(GENERAL_PROTECTION, 0)
 _CR0_NW, _CR0_CD = 1 << 29, 1 << 30
 _CR4_KNOWN = 0xFFF
 """VME to UMIP: what follows must be announced by CPUID, and is not (SDM Vol. 3, 2.5)."""
@@ -60,9 +60,9 @@ class Guard:
         after = msgspec.structs.replace(
             registers,
             rcx=registers.rip + found.length,
-            r11=registers.rflags & ~_RF,
+            r11=registers.rflags & ~x86.RFLAGS_RF,
             rip=self._cpu.msr(msrs.LSTAR),
-            rflags=registers.rflags & ~self._cpu.msr(msrs.SFMASK) & ~_RF | x86.RFLAGS_FIXED,
+            rflags=registers.rflags & ~self._cpu.msr(msrs.SFMASK) & ~x86.RFLAGS_RF | x86.RFLAGS_FIXED,
         )
         cs, ss = (Segment(selector, x86.DESCRIPTOR_CODE >> 32), Segment(selector + 8, x86.DESCRIPTOR_DATA >> 32))
         return Jump(after, cs, ss)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from engine.hypervisor.contract.vectors import STACK_FAULT
 from engine.hypervisor.sim.code_pages import CodePages
-from engine.hypervisor.sim.deliver import STACK, Event, FaultError, canonical
+from engine.hypervisor.sim.deliver import Event, FaultError, canonical
 from engine.hypervisor.sim.fill import Fill
 from engine.hypervisor.sim.page_fault import page_fault
 from engine.hypervisor.sim.ram import Ram
@@ -42,7 +43,7 @@ class Linear:
     def _spans(self, gva: int, size: int, access: Access) -> Iterator[tuple[int, int]]:
         while size:
             if not canonical(gva):
-                raise FaultError(Event(STACK, 0))
+                raise FaultError(Event(STACK_FAULT, 0))
             count = min(size, PAGE_SIZE - gva % PAGE_SIZE)
             found = self._fill.fill(gva, access)
             if found is None:

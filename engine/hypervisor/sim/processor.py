@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
+from engine.hypervisor.contract.vectors import GENERAL_PROTECTION, STACK_FAULT
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.core import Core
-from engine.hypervisor.sim.deliver import PROTECTION, STACK, Event, canonical
+from engine.hypervisor.sim.deliver import Event, canonical
 from engine.hypervisor.sim.fill import SCRATCH, Fill
 from engine.hypervisor.sim.guard import Guard
 from engine.hypervisor.sim.linear import Linear
@@ -96,7 +97,7 @@ class Processor:
         used = memory_operands(self.text.shown(registers.rip)[0], registers.rip, registers)
         if not canonical(denied.gva):
             on_stack = any(one.stack and one.address >> PAGE_SHIFT == denied.gva >> PAGE_SHIFT for one in used)
-            return Event(STACK if on_stack else PROTECTION, 0)
+            return Event(STACK_FAULT if on_stack else GENERAL_PROTECTION, 0)
         # A load of what is to be stored back asks for the right to write at once, as KVM's emulator does too.
         writes = denied.access is Access.READ and any(one.access == (Access.READ, Access.WRITE) for one in used)
         access = Access.WRITE if writes else denied.access

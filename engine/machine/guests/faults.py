@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from engine.abi import x86
+from engine.hypervisor.contract.vectors import GENERAL_PROTECTION, INVALID_OPCODE, PAGE_FAULT
 from engine.machine.guests.guest import BASE, ROUNDS, Guest, rounds_end, rounds_start
 from engine.model.address import PAGE_SIZE
 from engine.model.layout import MAX_RAM
 
-_INVALID_OPCODE, _GENERAL_PROTECTION, _PAGE_FAULT = 6, 13, 14
-_LIMIT = 16 * (_PAGE_FAULT + 1) - 1
+_LIMIT = 16 * (PAGE_FAULT + 1) - 1
 _POINTER = 0x800
 """Where in the table's page what LIDT reads is."""
 _GATE = """
@@ -29,9 +29,9 @@ def _source(params: Mapping[str, int]) -> str:
     page, table = base + 3 * PAGE_SIZE, base + 4 * PAGE_SIZE
     return f"""
     mov rsi, {table:#x}
-{_install(table, "invalid", _INVALID_OPCODE)}
-{_install(table, "forbidden", _GENERAL_PROTECTION)}
-{_install(table, "missing", _PAGE_FAULT)}
+{_install(table, "invalid", INVALID_OPCODE)}
+{_install(table, "forbidden", GENERAL_PROTECTION)}
+{_install(table, "missing", PAGE_FAULT)}
     mov word ptr [rsi + {_POINTER:#x}], {_LIMIT:#x}
     mov qword ptr [rsi + {_POINTER + 2:#x}], rsi
     lidt [rsi + {_POINTER:#x}]

@@ -2,12 +2,12 @@
 
 import pytest
 
-from engine.conformance.guest import MIB, RAM, Answer
+from engine.conformance.guest import MIB, RAM
 from engine.conformance.guest import Guest as ConformanceGuest
 from engine.model.exits import AnyExit, MemoryExit
 from engine.model.rights import Rights
 
-__all__ = ["MIB", "RAM", "Answer", "Guest", "facts"]
+__all__ = ["MIB", "RAM", "Guest", "facts"]
 
 
 class Guest(ConformanceGuest):

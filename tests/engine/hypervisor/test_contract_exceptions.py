@@ -2,51 +2,31 @@
 
 import struct
 
-import msgspec
 import pytest
 
 from engine.abi import x86
+from engine.conformance.exceptions import BEYOND, CROOKED, FAULTS, Fault
+from engine.conformance.handlers import IDT, handle, handler_of
 from engine.model.exits import HltExit, ShutdownExit
 from engine.model.layout import PAGE_DIRECTORIES, code_base
 from engine.x86.paging import NO_EXECUTE, WRITABLE
 from tests.engine.hypervisor.guest import Guest
-from tests.engine.hypervisor.idt import IDT, handle, handler_of
 
 START = code_base(0)
 STACK = Guest.DATA + 0x2000
 """Top of a stack in the logged slot, so that frames show in its log."""
-BEYOND = 1 << 32
-"""The first address that the page tables do not map."""
-CROOKED = 1 << 63
-"""Not canonical."""
 TF, IF, RF = 1 << 8, 1 << 9, 1 << 16
-DE, DB, UD, DF, GP, PF = 0, 1, 6, 8, 13, 14
+DB, UD, DF, GP, PF = 1, 6, 8, 13, 14
 _TRAP_GATE = 0x8F
 
 
-class Case(msgspec.Struct, frozen=True):
-    """`assembly` provokes `vector` with its instruction at `at`; `cr2` where it is a page fault."""
-
-    name: str
-    assembly: str
-    vector: int
-    error_code: int | None = None
-    at: int = 0
-    cr2: int = 0
-
-
 CASES = [
-    Case("ud2", "nop\nud2", UD, at=1),
-    Case("divide", "xor ecx, ecx\ndiv ecx", DE, at=2),
-    Case("selector beyond the GDT", "mov eax, 0x50\nmov ds, eax", GP, 0x50, at=5),
-    Case("not canonical", "mov rcx, [rdx]", GP, 0),
-    Case("load", "mov rcx, [rbx]", PF, 0, cr2=BEYOND),
-    Case("store", "mov [rbx+8], rcx", PF, 2, cr2=BEYOND + 8),
-    Case("read and write", "add [rbx], rcx", PF, 2, cr2=BEYOND),
-    Case("locked", "lock inc qword ptr [rbx]", PF, 2, cr2=BEYOND),
-    Case("crossing load", "mov rcx, [rbx-3]", PF, 0, cr2=BEYOND),
-    Case("crossing store", "mov [rbx-3], rcx", PF, 2, cr2=BEYOND),
-    Case("write protected", "mov [r8], rcx", PF, 3, cr2=Guest.VOID),
+    *FAULTS,
+    Fault("selector beyond the GDT", "mov eax, 0x50\nmov ds, eax", GP, 0x50, at=5),
+    Fault("read and write", "add [rbx], rcx", PF, 2, cr2=BEYOND),
+    Fault("crossing load", "mov rcx, [rbx-3]", PF, 0, cr2=BEYOND),
+    Fault("crossing store", "mov [rbx-3], rcx", PF, 2, cr2=BEYOND),
+    Fault("write protected", "mov [r8], rcx", PF, 3, cr2=Guest.VOID),
 ]
 
 
@@ -72,7 +52,7 @@ def _protect(guest: Guest, address: int, clear: int = 0, put: int = 0) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_an_exception_enters_its_handler(guest: Guest, case: Case) -> None:
+def test_an_exception_enters_its_handler(guest: Guest, case: Fault) -> None:
     _protect(guest, Guest.VOID, clear=WRITABLE)
     handle(guest, {case.vector: "hlt\nmov rdi, cr2\nhlt"})
     _begin(guest, case.assembly)

@@ -6,6 +6,7 @@ import errno
 import msgspec
 import pytest
 
+from engine.conformance.handlers import TAKE_FRAME, handle
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.model.address import PAGE_SIZE
 from engine.model.exits import AnyExit, HltExit, IoExit, MmioExit, MsrExit, ProtectionExit, ShutdownExit, VoidExit
@@ -14,7 +15,6 @@ from engine.model.registers import NAMES, Registers
 from engine.model.resolution import Complete, Inject
 from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import MIB, Guest
-from tests.engine.hypervisor.idt import TAKE_FRAME, handle
 
 PAGE = Guest.PAGE
 RF = 1 << 16

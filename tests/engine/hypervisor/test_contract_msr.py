@@ -2,11 +2,11 @@
 
 import pytest
 
+from engine.conformance.handlers import TAKE_FRAME, handle
 from engine.model.exits import HltExit, MsrExit, ShutdownExit
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import Guest
-from tests.engine.hypervisor.idt import TAKE_FRAME, handle
 
 UNKNOWN = 0x12345
 VALUE = 0x1122334455667788

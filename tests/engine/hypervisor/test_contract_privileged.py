@@ -2,9 +2,9 @@
 
 import pytest
 
+from engine.conformance.handlers import handle, handler_of
 from engine.model.exits import HltExit
 from tests.engine.hypervisor.guest import Guest
-from tests.engine.hypervisor.idt import handle, handler_of
 
 CR0, CR4 = 0x8005_0033, 0x620
 UD, GP = 6, 13

@@ -2,12 +2,12 @@
 
 import pytest
 
+from engine.conformance.handlers import TAKE_FRAME, handle, handler_of
 from engine.hypervisor.contract.errors import Unsupported
 from engine.model.exits import AnyExit, HltExit, Interrupted, IoExit, ProtectionExit
 from engine.model.resolution import Complete, Inject, Retry
 from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import Guest
-from tests.engine.hypervisor.idt import TAKE_FRAME, handle, handler_of
 
 START = 0x10000
 TRAP = 1 << 8

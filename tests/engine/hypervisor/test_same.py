@@ -1,9 +1,7 @@
 """The simulator against real KVM: the same few instructions on fenced pages, the same answers, the same everything."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 
-import iced_x86 as iced
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,12 +10,11 @@ from hypothesis import strategies as st
 from engine.hypervisor.sim.partition import SimHypervisor
 from engine.model.address import PAGE_SIZE
 from engine.model.exits import AnyExit, IoExit, MemoryExit
-from engine.model.layout import code_base
 from engine.model.registers import Registers
 from engine.model.resolution import Complete, Drop, Resolution
 from engine.model.rights import Rights
-from engine.x86.assemble import assemble
 from tests.engine.hypervisor.conftest import real_kvm
+from tests.engine.hypervisor.differential.undefined_flags import undefined_flags
 from tests.engine.hypervisor.guest import Guest
 
 PAGE = Guest.PAGE
@@ -62,14 +59,6 @@ INSTRUCTIONS = [
 """What every KVM can do on denied pages: no locked, no vector instructions. Not CMPS: the order of its two loads is the
 implementation's own."""
 ANSWERS: list[Resolution] = [Complete(), Drop(), Complete(bytes(range(8)))]
-FLAGS = {
-    iced.RflagsBits.CF: 1 << 0,
-    iced.RflagsBits.PF: 1 << 2,
-    iced.RflagsBits.AF: 1 << 4,
-    iced.RflagsBits.ZF: 1 << 6,
-    iced.RflagsBits.SF: 1 << 7,
-    iced.RflagsBits.OF: 1 << 11,
-}
 Outcome = tuple[list[tuple[object, ...]], Registers, bytes, set[int]]
 
 
@@ -109,23 +98,8 @@ def _outcome(guest: Guest, program: list[str], rights: Rights, answers: list[Res
     exits = guest.drive(lambda _: next(given))
     memory = guest.memory.read(PAGE - PAGE_SIZE, 3 * PAGE_SIZE)
     registers = guest.vcpu.registers()
-    defined = msgspec.structs.replace(registers, rflags=registers.rflags & ~_undefined(text))
+    defined = msgspec.structs.replace(registers, rflags=registers.rflags & ~undefined_flags(text).last)
     return [_facts(exit) for exit in exits], defined, memory, guest.dirty()
-
-
-@lru_cache
-def _undefined(text: str) -> int:
-    """Flags that nothing defines once the program is through: what an instruction leaves undefined (SDM Vol. 2) stays
-    so until another one sets it."""
-    undefined = 0
-    for found in iced.Decoder(64, assemble(text, code_base(0)).code, ip=code_base(0)):
-        undefined |= _bits(found.rflags_undefined)
-        undefined &= ~_bits(found.rflags_written | found.rflags_cleared | found.rflags_set)
-    return undefined
-
-
-def _bits(flags: int) -> int:
-    return sum(bit for flag, bit in FLAGS.items() if flags & flag)
 
 
 def _facts(exit: AnyExit) -> tuple[object, ...]:

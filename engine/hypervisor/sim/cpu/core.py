@@ -21,11 +21,12 @@ from unicorn import x86_const as x86
 from unicorn.unicorn_py3 import unicorn as binding
 
 from engine.abi import x86 as abi
+from engine.hypervisor.contract.vectors import DEBUG, INVALID_OPCODE
 from engine.hypervisor.sim.cpu.batch import LIBRARY, Batch, check
 from engine.hypervisor.sim.cpu.calibration import address_offset, counter_offset
 from engine.hypervisor.sim.cpu.image import CS, DS, ES, FS, GDT, GS, IDT, SS, TR, Image
 from engine.hypervisor.sim.cpu.instructions import Instructions
-from engine.hypervisor.sim.deliver import DEBUG, INVALID_OPCODE, Segment, System
+from engine.hypervisor.sim.deliver import Segment, System
 from engine.hypervisor.sim.flags import repaired, suspect
 from engine.hypervisor.sim.stop import Denied, Raised, Stop, Watcher
 from engine.model.layout import DESCRIPTORS

@@ -2,12 +2,12 @@
 
 import pytest
 
+from engine.conformance.handlers import TAKE_FRAME, handle
 from engine.hypervisor.contract.errors import Unsupported
 from engine.model.exits import HltExit, InternalError, ShutdownExit
 from engine.model.resolution import Inject
 from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import Guest
-from tests.engine.hypervisor.idt import TAKE_FRAME, handle
 
 
 @pytest.mark.parametrize("vector", [3, 4])

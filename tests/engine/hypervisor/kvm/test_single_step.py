@@ -1,8 +1,8 @@
 """Single steps on real KVM where a processor's trap flag has its own ideas."""
 
+from engine.conformance.handlers import handle, handler_of
 from engine.model.exits import HltExit, InternalError, Interrupted
 from tests.engine.hypervisor.guest import Guest
-from tests.engine.hypervisor.idt import handle, handler_of
 
 TRAP = 1 << 8
 

@@ -1,5 +1,6 @@
 """What only the simulator promises of exceptions: exact counts, and what happens where delivery cannot."""
 
+from engine.conformance.handlers import handle, handler_of
 from engine.hypervisor.contract.extensions import Snapshots
 from engine.hypervisor.sim.partition import SimHypervisor
 from engine.model.address import PAGE_SIZE
@@ -8,7 +9,6 @@ from engine.model.layout import code_base
 from engine.model.resolution import Drop, Inject
 from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import Guest
-from tests.engine.hypervisor.idt import handle, handler_of
 
 PAGE, DATA = Guest.PAGE, Guest.DATA
 STACK = DATA + 0x1F0800
