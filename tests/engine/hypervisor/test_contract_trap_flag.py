@@ -2,11 +2,11 @@
 
 import pytest
 
+from engine.conformance.handlers import handle
 from engine.model.exits import AnyExit, ProtectionExit
 from engine.model.resolution import Complete, Drop, Resolution, Retry
 from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import Guest
-from tests.engine.hypervisor.idt import handle
 
 PAGE = Guest.PAGE
 OLD = 0x1111111111111111

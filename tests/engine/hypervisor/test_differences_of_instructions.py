@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.conformance.handlers import handle
+from engine.hypervisor.contract.vectors import DEBUG
 from engine.model.exits import AnyExit, HltExit, InternalError, IoExit, MemoryExit, ProtectionExit, ShutdownExit
-from engine.model.layout import PAGE_DIRECTORIES
+from engine.model.layout import PAGE_DIRECTORIES, code_base
 from engine.model.resolution import Complete, Drop, Resolution, Retry
 from engine.model.rights import Rights
 from tests.engine.hypervisor.conftest import real_kvm
@@ -140,3 +142,14 @@ def test_22_flushing_a_line_that_may_not_be_read(kvm: Guest, sim: Guest) -> None
         found.append([exit for exit in all_exits(guest) if isinstance(exit, ProtectionExit)])
     assert found[1] == []
     assert not emulates(kvm) or [facts(exit)[1] for exit in found[0]] == ["read"]
+
+
+def test_23_a_guest_that_steps_itself_over_a_store_that_is_completed(kvm: Guest, sim: Guest) -> None:
+    traps: list[int] = []
+    for guest in (kvm, sim):
+        handle(guest, {DEBUG: "mov r13, [rsp]\nand dword ptr [rsp+0x10], 0xfffffeff\niretq"})
+        guest.fence(Rights.RX)
+        guest.load("pushfq\nor dword ptr [rsp], 0x100\npopfq\nmov [rbx], rax\nnop\nhlt", rbx=PAGE)
+        assert len(guest.drive()) == 1
+        traps.append(guest.vcpu.registers().r13 - code_base(0))
+    assert traps == [13 if emulates(kvm) else 12, 12]
