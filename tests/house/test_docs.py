@@ -80,3 +80,10 @@ def test_the_kvm_override_only_adds_to_a_service_that_exists() -> None:
     whole = yaml.safe_load(doc("docker-compose.yml"))["services"]
     added = yaml.safe_load(doc("docker-compose.kvm.yml"))["services"]
     assert set(added) <= set(whole)
+
+
+def test_every_row_of_what_differs_has_a_number_of_its_own_and_a_test_of_that_number() -> None:
+    rows = re.findall(r"^\| (\d+) \|", doc("docs/differences.md"), re.M)
+    assert rows == [str(number) for number in range(1, len(rows) + 1)]
+    texts = "".join(path.read_text() for path in (ROOT / "tests/engine").rglob("test_differences*.py"))
+    assert set(rows) == set(re.findall(r"^def test_(\d+)_", texts, re.M))

@@ -26,7 +26,7 @@ MEMORY = 2048
 OPTIONS = ("-p", "no:cacheprovider", "--confcutdir=tests/engine", "--color=no", "--tb=short",
            "-o", "faulthandler_timeout=120")  # fmt: skip
 # The simulator is the same everywhere; here it only stands beside KVM where a test compares the two.
-CONTRACT = ("-q", "--ignore=tests/engine/hypervisor/sim", "-k", "not [sim", "tests/engine/hypervisor")
+CONTRACT = ("-q", "--ignore=tests/engine/hypervisor/sim", "-k", "not [sim and not [more", "tests/engine/hypervisor")
 OWN = ("system_kinds", "trial", "undo", "rewind")
 CONFORMANCE = ("-q", "-k", "not [sim", "tests/engine/conformance")
 COMPARED = ("-q", "tests/engine/test_same.py", "tests/engine/test_differences.py")
