@@ -17,6 +17,7 @@ from tests.engine.machine.vsm_guest import (
     SETUP,
     STATUSES,
     STORE,
+    VTL1_STACK,
     VTL_CALL,
     VTL_RETURN,
     call,
@@ -178,6 +179,37 @@ def test_a_switch_that_is_undefined_is_an_exception(run, code) -> None:
 )
 def test_a_call_that_is_refused(run, code, call_name, status) -> None:
     assert run(guest(code)).served[-1][:2] == (call_name, status)
+
+
+@pytest.mark.parametrize("gfn", [0x07, 0x11, 0x3FF], ids=["hypercall page", "code", "no slot"])
+def test_pages_that_cannot_be_fenced(run, gfn) -> None:
+    """The system area, and what no slot covers. The page before it in the list is done."""
+    slots = [{"slot": 0, "base": 0, "size": "2MiB"}, {"slot": 1, "base": 0x200000, "size": 0x1FF000}]
+    ran = run(guest(*SETUP, VTL_CALL, vtl1=(protect(), fence(READ, 0x280, gfn), VTL_RETURN)), slots=slots)
+    assert ran.served[-1] == ("ModifyVtlProtectionMask", "INVALID_PARAMETER", 1)
+    assert [(event.first, event.pages) for event in ran.of(MaskChanged)] == [(0x280, 1)]
+
+
+def test_vtl1_reads_its_own_registers_and_those_of_vtl0(run) -> None:
+    """RSP in either VTL: the end of the vCPU's stack page, less the return addresses, and VTL1's own."""
+    out = [STATUSES + 0x800 + 16 * n for n in range(3)]
+    reads = (get_register(0x20004, out[0], vtl=0x10), get_register(0x20004, out[1], vtl=0x11))
+    ran = run(guest(*SETUP, VTL_CALL, vtl1=(*reads, get_register(0x90001, out[2], vtl=0x11), VTL_RETURN)))
+    assert [ran.words(at, 1)[0] for at in out] == [0x9000 - 8, VTL1_STACK - 8, 0x7003]
+
+
+def test_vtl1_changes_its_own_rip(run) -> None:
+    """By SetVpRegisters of its own: it goes on there, and not behind the call."""
+    own = put(0x204000, (1 << 64) - 1, 0x11 << 32 | 0xFFFF_FFFE, 0x20010, 0)
+    target = "mov rax, there\nmov rbx, 0x204020\nmov [rbx], rax\nxor rax, rax\nmov [rbx + 8], rax"
+    ran = run(guest(*SETUP, VTL_CALL, vtl1=(own, target, call(0x1_0000_0051), STORE, "hlt", "there:", VTL_RETURN)))
+    assert (ran.page, len(ran.of(VtlSwitched))) == (0, 2)
+
+
+def test_output_on_a_page_that_vtl0_may_not_write_stops_the_vcpu(run) -> None:
+    vtl1 = (protect(), fence(READ, PAGE >> 12), VTL_RETURN)
+    ran = run(guest(*SETUP, VTL_CALL, get_register(0x20010, PAGE), vtl1=vtl1))
+    assert (ran.end, ran.page) == ("fenced", 0)
 
 
 def test_parameters_in_no_slot_stop_the_vcpu(run) -> None:
