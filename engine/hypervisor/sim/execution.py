@@ -53,10 +53,7 @@ class Execution:
         if self._delivery.waits:
             self._dead = self._delivery.take()
             return
-        before = self._core.registers() if count == 1 else None
-        stop = self._core.start(count)
-        if count == 1 and stop.reason == "budget" and self._core.registers() == before:
-            self._step_apart()
+        stop = self._step() if count == 1 else self._core.start(count)
         ahead = stop.denied is not None and stop.denied.access is Access.EXECUTE and stop.executed == count
         if not ahead:  # else the budget ended before the fetch that was refused
             self._ended(stop)
@@ -162,20 +159,24 @@ class Execution:
             self.queued = exits.memory_exit(self._cpu.space, store.piece, store.asked, where)
         return store is not None
 
-    def _step_apart(self) -> None:
-        """A single step that changed nothing: perhaps a store into its own block, which the engine begins anew and
-        then stops before. On scratch it goes through; for a jump to itself it makes no difference."""
-        self._trial.begin()
-        if self._trial.cause() is None:
-            self._trial.commit()
-            self._core.executed -= 1
+    def _step(self) -> Stop:
+        """One that changed nothing is perhaps a store into its own block, which the engine begins anew and then stops
+        before. On scratch it goes through; for a jump to itself it makes no difference."""
+        before = self._core.registers()
+        stop = self._core.start(1)
+        if stop.reason == "budget" and self._core.registers() == before:
+            self._trial.begin()
+            if self._trial.cause() is None:
+                self._trial.commit()
+                self._core.executed -= 1
+        return stop
 
     def _step_before(self, denied: Denied) -> None:
         """Translation ran ahead into a page that this instruction does not reach: execute it alone."""
         self._fill.lookahead, self._fill.denied = True, None
         self._core.flush()
         try:
-            stop = self._core.start(1)
+            stop = self._step()
         finally:
             self._fill.lookahead = False
         self._core.flush()

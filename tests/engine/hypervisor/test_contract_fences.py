@@ -1,6 +1,6 @@
 """The contract, one body for every hypervisor: fences met together with something else. Found by drawing guests."""
 
-from engine.model.exits import AnyExit, IoExit, MemoryExit
+from engine.model.exits import AnyExit, IoExit, MemoryExit, ProtectionExit
 from engine.model.memslot import Memslot, SlotFlags
 from engine.model.resolution import Complete, Retry
 from engine.model.rights import Rights
@@ -47,3 +47,14 @@ def test_what_a_port_gives_is_stored_once_over_a_fence(guest: Guest) -> None:
     assert {exit.rip for exit in exits} == {0x10004}
     assert guest.memory.read(PAGE, 3) == b"\x34\x12\x11"
     assert guest.vcpu.registers().rdi == PAGE + 2
+
+
+def test_code_right_before_a_fence_that_stores_into_itself_goes_on(guest: Guest) -> None:
+    """The last instructions of a page change their own bytes, and the next page may not be executed."""
+    last = PAGE - 8
+    guest.memory.write(last, bytes.fromhex("0000") * 4)  # add [rax], al
+    guest.fence(Rights.NONE)
+    guest.load("jmp rax", rax=last)
+    exit = guest.vcpu.run()
+    assert isinstance(exit, ProtectionExit)
+    assert (exit.rip, guest.memory.read(last, 1)) == (PAGE, bytes([last * 4 & 0xFF]))
