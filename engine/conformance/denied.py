@@ -67,7 +67,7 @@ for _case in STORES:
              _CONTRACT, _once(_case))  # fmt: skip
 
 
-@DENIED.check("fields", "hypervisor.md 2.10; TLFS, memory intercept message")
+@DENIED.check("fields", "engine/model/exits.py, ProtectionExit; TLFS, memory intercept message")
 def _fields(make: Factory) -> None:
     """A denied store tells vCPU, VTL, address, bytes and text of the instruction, gpa, gva, access, size and data."""
     guest = _start(make, Rights.RX, "mov [rbx+8], rax")

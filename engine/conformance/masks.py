@@ -69,7 +69,7 @@ def _lifted(make: Factory) -> None:
         equal(len(guest.drive()), exits, f"exits under {rights_text(rights)}")
 
 
-@MASKS.check("the VMM", "hypervisor.md 5: masks bind what vCPUs do in KVM_RUN")
+@MASKS.check("the VMM", "engine/hypervisor/contract/protocols.py, GuestMemory")
 def _vmm(make: Factory) -> None:
     """Masks do not bind the VMM's own accesses."""
     guest = make.guest()

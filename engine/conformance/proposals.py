@@ -7,6 +7,7 @@ from engine.conformance.guest import MIB, Factory, Guest
 from engine.hypervisor.contract.extensions import (
     AtomicHarvest,
     AtomicRegions,
+    Attribute,
     KickAll,
     MemoryAttributes,
     PermissionBitmap,
@@ -20,7 +21,6 @@ from engine.model.rights import Rights
 PROPOSALS = Subject("proposals")
 _PAGE, _VOID = Guest.PAGE, Guest.VOID
 _LISTS = "kernel list, 2022; engine/hypervisor/contract/extensions.py"
-_NW = 2
 _STORE = "mov [rbx], rax\nhlt"
 
 
@@ -41,7 +41,7 @@ def _attributes(make: Factory) -> None:
     """NW denies stores and nothing else; what is not aligned, unknown or leaves W without R is EINVAL."""
     guest = make.guest()
     attributes = guest.vm.extension(MemoryAttributes)
-    attributes.set_memory_attributes(_PAGE, PAGE_SIZE, _NW)
+    attributes.set_memory_attributes(_PAGE, PAGE_SIZE, Attribute.NW)
     guest.load(f"mov rcx, [rbx]\n{_STORE}", rbx=_PAGE)
     equal([str(e.access) for e in guest.drive() if isinstance(e, ProtectionExit)], ["write"], "denied")
     for at, size, value in ((_PAGE + 1, PAGE_SIZE, 0), (_PAGE, 0, 0), (_PAGE, PAGE_SIZE, 8), (_PAGE, PAGE_SIZE, 1)):

@@ -38,7 +38,7 @@ def _log(vm: Vm, slot: Memslot) -> bytes:
             vm.clear_dirty_log(slot.slot, 0, slot.pages.count, bitmap)
         return bitmap
     except HypervisorError as error:
-        # Deleted between listing and reading: its bitmap went with it (the race of hypervisor.md 0.1 #3).
+        # Deleted between listing and reading: its bitmap went with it (docs/proposals.md, AtomicHarvest).
         if error.errno == errno.ENOENT:
             return b""
         raise

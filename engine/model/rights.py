@@ -61,7 +61,7 @@ def rights_text(rights: Rights) -> str:
 
 
 def is_valid_mask(rights: Rights, mbec: bool = False) -> bool:
-    """Whether TLFS allows the mask: W or X need R; without MBEC, KX must equal UX (hypervisor.md 1.3)."""
+    """Whether TLFS allows the mask: W or X need R; without MBEC, KX must equal UX (docs/vtl.md)."""
     if rights == Rights.NONE:
         return True
     if Rights.R not in rights:

@@ -106,10 +106,12 @@ class Statistics(Protocol):
     """The kernel's own counters (KVM_GET_STATS_FD, api.rst 4.133), by its names; the simulator counts those that mean
     something there."""
 
-    def of_vm(self) -> dict[str, int]: ...
+    def of_vm(self) -> dict[str, int]:
+        """Together, where a VTL is a VM of its own: sums, and of peaks the highest. Counts only, no histograms."""
+        ...
 
     def of_vcpu(self, index: int) -> dict[str, int]:
-        """EINVAL: no such vCPU."""
+        """Likewise. EINVAL: no such vCPU."""
         ...
 
 

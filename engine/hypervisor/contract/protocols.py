@@ -1,4 +1,8 @@
-"""The contract: what every hypervisor offers, with KVM's meaning and errnos (hypervisor.md 2.8)."""
+"""The contract: what every hypervisor offers, with KVM's meaning and errnos (api.rst).
+
+Calls are answered with a HypervisorError that carries the errno, or with Unsupported where this host cannot. A vm that
+is closed answers a run with EBADF.
+"""
 
 from typing import Protocol, TypeVar
 
@@ -50,15 +54,17 @@ class Vcpu(Protocol):
         """Enter the guest until it exits.
 
         `budget`: at most so many instructions, then Interrupted; any number where counts_instructions, 1 where
-        single_step, else Unsupported. The exit must be
-        answered by resolve before the next run, except Interrupted, HltExit, RingFullExit, ShutdownExit and
-        InternalError. After a RingFullExit nothing executes until rings are harvested and reset.
+        single_step, else Unsupported.
+
+        EBUSY: the last exit is not answered. Only Interrupted, HltExit, RingFullExit, ShutdownExit and InternalError
+        need no answer. After a RingFullExit nothing executes until rings are harvested and reset.
         """
         ...
 
     def resolve(self, exit: AnyExit, resolution: Resolution) -> None:
         """Answer the exit that run just returned; it takes effect by the next run or settle. Called by the same
-        thread as run. Unsupported when this host cannot carry out the resolution for this exit."""
+        thread as run. Unsupported when this host cannot carry out the resolution for this exit, and EINVAL for an
+        Inject that `inject` refuses: the exit waits still. Exits that need no answer take any, to no effect."""
         ...
 
     def settle(self) -> None:
@@ -73,21 +79,26 @@ class Vcpu(Protocol):
         """Between runs only; rip is the next instruction, or the denied one while its exit is unanswered."""
         ...
 
-    def set_registers(self, registers: Registers) -> None: ...
+    def set_registers(self, registers: Registers) -> None:
+        """Of the VTL it executes in, between runs, with every exit answered. On an exit that waits a kernel answers
+        EBUSY; the simulator forgets the exit, and its instruction is not executed."""
+        ...
 
     def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:
-        """What CPUID tells the guest from now on, in every VTL (KVM_SET_CPUID2); before the first run. EINVAL: a leaf
-        twice, or more than 256."""
+        """What CPUID tells the guest from now on, in every VTL (KVM_SET_CPUID2). EINVAL: a leaf twice, more than 256, a
+        number that is not of 32 bits, or another table than it has once it has run."""
         ...
 
     def inject(self, event: Inject) -> None:
         """Have the guest take an exception before its next instruction (KVM_SET_VCPU_EVENTS): through its IDT, or as a
-        double or triple fault where it has none. Between runs, with every exit answered. EINVAL: no vector from 0 to
-        31, NMI, or an error code that does not go with the vector. EBUSY: an exit waits for its answer."""
+        double or triple fault where it has none. Between runs. EINVAL: no vector from 0 to 31, NMI, or an error code
+        that does not go with the vector. EBUSY: an exit waits for its answer, or an answered access is still to be
+        made. Unsupported: #BP and #OF on KVM, which takes them for the traps of instructions."""
         ...
 
     def enter_vtl(self, vtl: int) -> None:
-        """Go on in another VTL, with that VTL's own registers. EINVAL for a VTL the vm does not have."""
+        """Go on in another VTL, with that VTL's own registers. EINVAL for a VTL the vm does not have; EBUSY as for
+        inject."""
         ...
 
     def harvest_dirty_ring(self) -> RingHarvest:
@@ -135,7 +146,7 @@ class Vm(Protocol):
         ...
 
     def mask(self, vtl: int, gfn: int) -> Rights:
-        """RWX where none was set."""
+        """RWX where none was set. EINVAL for an unknown VTL, as for `masks`."""
         ...
 
     def masks(self, vtl: int, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
@@ -192,7 +203,9 @@ class Vm(Protocol):
         """What only some hosts can do, as an object (contract/extensions.py): had, or Unsupported with the reason."""
         ...
 
-    def memory(self, vtl: int = 0) -> GuestMemory: ...
+    def memory(self, vtl: int = 0) -> GuestMemory:
+        """The same for every VTL. EINVAL for one the vm does not have."""
+        ...
 
     def ram(self) -> memoryview:
         """All of RAM by offset, read-only view: for hashing."""
@@ -203,7 +216,9 @@ class Vm(Protocol):
         x86.descriptors at layout.DESCRIPTORS. EEXIST, EINVAL as KVM_CREATE_VCPU."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """No vCPU may be running. Closing again does nothing."""
+        ...
 
 
 class Hypervisor(Protocol):
@@ -212,5 +227,6 @@ class Hypervisor(Protocol):
 
     def create_vm(self, ram: int, vtls: int = 2, seed: int = 1) -> Vm:
         """A vm with `ram` bytes of zeroed, lazily backed memory and no slots. HypervisorMissing when it is not there.
+        EINVAL: no whole pages, over layout.MAX_RAM, or not one VTL.
         `seed` feeds whatever the hypervisor draws by chance; a real one draws nothing."""
         ...
