@@ -78,7 +78,7 @@ class Trial:
             helper = self._step(source) if pieces is not None else None
             if pieces is None or helper is None:
                 return None
-            if pushes_flags(denied.origin.code, denied.origin.rip) and not self._stepper.traps:
+            if pushes_flags(denied.origin.code, denied.origin.rip) and not self.stepper.traps:
                 self._clear_trap_flag(helper, addresses)
             return {(gpa, size): ctypes.string_at(self._at(gpa), size) for gpa, size in pieces}
         except LookupError:
