@@ -87,3 +87,12 @@ def test_the_next_trial_sees_ram_as_it_is_then(guest: Guest) -> None:
         (exit,) = guest.drive(lambda _: Drop())
         assert isinstance(exit, ProtectionExit)
         assert exit.data == (value + 1).to_bytes(8, "little")
+
+
+def test_flags_pushed_to_a_fenced_page_have_no_trap_flag_of_a_trial(guest: Guest) -> None:
+    guest.fence(Rights.RX)
+    guest.load("lea rsp, [rbx+8]\npushfq\nhlt", rbx=PAGE)
+    (exit,) = guest.drive()
+    assert isinstance(exit, ProtectionExit)
+    assert exit.data == guest.word().to_bytes(8, "little")
+    assert guest.word() & 0x1FF == 2
