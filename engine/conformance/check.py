@@ -55,14 +55,17 @@ def equal(found: object, wanted: object, what: str) -> None:
 
 
 def answers(act: Callable[[], object], code: int) -> None:
-    """`act` is answered with this errno; 0: it is accepted."""
+    """`act` is answered with this errno, 0: it is accepted; and what is refused names the rule that was broken."""
     equal(errno_name(errno_of(act)), errno_name(code), "answered with")
 
 
 def errno_of(act: Callable[[], object]) -> int:
+    """0: accepted. Broken where a refusal names no rule."""
     try:
         act()
     except HypervisorError as refused:
+        if not refused.rule:
+            raise Broken(f"no rule is named: {refused}") from refused
         return refused.errno or -1
     return 0
 

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from engine.abi.kvm import DirtyLog
 from engine.hypervisor.kvm.vm_fd import VmFd
 
+_RULE = "a slot that is there and logged, in an address space that is there, while no dirty ring is on"
 Words = npt.NDArray[np.uint64]
 
 
@@ -22,5 +23,5 @@ class LogBuffer:
             self._words = np.zeros(words, np.uint64)
             self._request.dirty_bitmap = self._words.ctypes.data
         self._request.slot = slot
-        vm.get_dirty_log(self._request, ("slot", slot, ""))
+        vm.get_dirty_log(self._request, ("slot", slot, _RULE))
         return self._words[:words]

@@ -4,7 +4,8 @@ from engine.hypervisor.slot_table import ADDRESS_SPACE_SHIFT, SlotTable
 from engine.model.address import PAGE_SIZE
 from engine.model.memslot import Memslot, SlotFlags
 
-KNOWN_FLAGS = SlotFlags.LOG | SlotFlags.READONLY
+KNOWN_FLAGS = int(SlotFlags.LOG | SlotFlags.READONLY)
+"""As an integer: a flag's own complement has no unknown bits."""
 About = tuple[str, object, str]
 
 
@@ -38,4 +39,6 @@ def _place_refused(slot: Memslot, table: SlotTable) -> About:
     if slot.slot >> ADDRESS_SPACE_SHIFT:
         return ("slot", slot.slot, "address spaces are 0 and, with SMM, 1 (slot number, bits 31 to 16)")
     other = table.overlapping(slot)
-    return ("base", slot.base, f"overlaps slot {other.slot} at {other.base:#x}" if other else "")
+    if other:
+        return ("base", slot.base, f"overlaps slot {other.slot} at {other.base:#x}")
+    return ("base", slot.base, "the slot must end within the guest-physical addresses that this host has")
