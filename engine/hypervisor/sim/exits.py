@@ -1,7 +1,7 @@
 """What happened in the simulator, as the contract's exits."""
 
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 from engine.hypervisor.sim.scratch import Piece
 from engine.hypervisor.sim.space import READONLY, Space
@@ -23,9 +23,18 @@ from engine.model.rights import Access
 EMULATION = 1
 """KVM_INTERNAL_ERROR_EMULATION, what KVM answers to a fetch it cannot do."""
 
-
 DELIVERY = 3
 """KVM_INTERNAL_ERROR_DELIVERY_EV, likewise to an exit in the middle of delivering an event."""
+
+
+class Where(TypedDict):
+    """What every exit of an instruction has: fields of engine.model.exits.Exit."""
+
+    vcpu: int
+    vtl: int
+    rip: int
+    code: bytes
+    text: str
 
 
 class Verdict(StrEnum):
@@ -54,41 +63,42 @@ def verdict(space: Space, vtl: int, gpa: int, access: Access, masked: bool = Tru
     return Verdict.MMIO if access is Access.WRITE and slot.flags & READONLY else Verdict.ALLOWED
 
 
-def memory_exit(space: Space, piece: Piece, found: Verdict, where: dict[str, Any]) -> AnyExit:
-    """`where`: vcpu, vtl, rip, code of the instruction. `found` is not ALLOWED."""
+def memory_exit(space: Space, piece: Piece, found: Verdict, where: Where) -> AnyExit:
+    """`found` is not ALLOWED."""
     if found is Verdict.PROTECTION:
         reason = space.protections.denial(where["vtl"], piece.gpa >> PAGE_SHIFT, piece.access)
     else:
         reason = "no slot" if found is Verdict.VOID else "READONLY slot"
     raw = f"TLB fill refused {piece.access} at {piece.gpa:#x}: {reason}"
-    facts = {"gpa": piece.gpa, "access": piece.access, "size": piece.size, "data": piece.data, "gva": piece.gva}
-    return _KINDS[found](raw=raw, **facts, **where)
+    return _KINDS[found](
+        raw=raw, gpa=piece.gpa, access=piece.access, size=piece.size, data=piece.data, gva=piece.gva, **where
+    )
 
 
-def io_exit(event: PortAccess, where: dict[str, Any]) -> IoExit:
+def io_exit(event: PortAccess, where: Where) -> IoExit:
     data = None if event.value is None else event.value.to_bytes(4, "little")[: event.size]
     way = "IN" if data is None else "OUT"
     return IoExit(port=event.port, size=event.size, data=data, raw=f"{way} hook, port {event.port:#x}", **where)
 
 
-def msr_exit(access: MsrAccess, where: dict[str, Any]) -> MsrExit:
+def msr_exit(access: MsrAccess, where: Where) -> MsrExit:
     data = None if access.value is None else access.value.to_bytes(8, "little")
     way = "RDMSR" if data is None else "WRMSR"
     return MsrExit(index=access.index, data=data, raw=f"{way} of {access.index:#x}, which is not kept", **where)
 
 
-def shutdown(reason: str, where: dict[str, Any]) -> ShutdownExit:
+def shutdown(reason: str, where: Where) -> ShutdownExit:
     return ShutdownExit(raw=f"triple fault: {reason}", **where)
 
 
-def ring_full(where: dict[str, Any]) -> RingFullExit:
+def ring_full(where: Where) -> RingFullExit:
     return RingFullExit(raw="dirty ring at its soft limit", **where)
 
 
-def internal_error(reason: str, facts: dict[str, int], where: dict[str, Any]) -> InternalError:
+def internal_error(reason: str, facts: dict[str, int], where: Where) -> InternalError:
     return InternalError(raw=reason, facts={"suberror": EMULATION, **facts}, **where)
 
 
-def delivery_error(reason: str, facts: dict[str, int], where: dict[str, Any]) -> InternalError:
+def delivery_error(reason: str, facts: dict[str, int], where: Where) -> InternalError:
     """An exception that would have to leave the guest in the middle of its delivery."""
     return InternalError(raw=f"no delivery of {reason}", facts={"suberror": DELIVERY, **facts}, **where)

@@ -1,13 +1,12 @@
 """One vCPU's parts, wired to each other: engine, software EPT, scratch pages, and the guest's code as text."""
 
-from typing import Any
-
 import msgspec
 
 from engine.hypervisor.contract.vectors import GENERAL_PROTECTION, STACK_FAULT
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.core import Core
 from engine.hypervisor.sim.deliver import Event, canonical
+from engine.hypervisor.sim.exits import Where
 from engine.hypervisor.sim.fill import SCRATCH, Fill
 from engine.hypervisor.sim.guard import Guard
 from engine.hypervisor.sim.linear import Linear
@@ -106,8 +105,8 @@ class Processor:
     def _code_at_rip(self) -> bytes:
         return self.text.shown(self.core.rip())[0]
 
-    def where(self, rip: int | None = None) -> dict[str, Any]:
-        """What every exit of the instruction at RIP has."""
+    def where(self, rip: int | None = None) -> Where:
+        """Of the instruction at RIP, or at `rip`."""
         if rip is None:
             rip = self.core.rip()
         code, text = self.text.shown(rip)
