@@ -22,6 +22,7 @@ from unicorn.unicorn_py3 import unicorn as binding
 
 from engine.abi import x86 as abi
 from engine.hypervisor.contract.vectors import DEBUG, INVALID_OPCODE
+from engine.hypervisor.sim.cpu.accesses import Accesses
 from engine.hypervisor.sim.cpu.batch import LIBRARY, Batch, check
 from engine.hypervisor.sim.cpu.calibration import address_offset, counter_offset
 from engine.hypervisor.sim.cpu.image import CS, DS, ES, FS, GDT, GS, IDT, SS, TR, Image
@@ -33,7 +34,6 @@ from engine.model.layout import DESCRIPTORS
 from engine.model.registers import Registers
 from engine.model.rights import Access
 
-_ACCESS = {uc.UC_MEM_READ: Access.READ, uc.UC_MEM_WRITE: Access.WRITE, uc.UC_MEM_FETCH: Access.EXECUTE}
 _CR0, _CR4 = 0x8005_0033, 0x620
 """Paging, write protect, native FPU errors; PAE and SSE."""
 _EFER = 0xC000_0080
@@ -51,9 +51,6 @@ class Core:
         self._uc.ctl_set_cpu_model(x86.UC_CPU_X86_QEMU64)
         self._handle: Any = self._uc._uch
         self._watcher = watcher
-        self._scratch = scratch[0]
-        self._identity = False
-        self._failure: BaseException | None = None
         self._vector: int | None = None
         self.flushes = 0
         self.executed = 0
@@ -64,7 +61,8 @@ class Core:
         # Otherwise the address `until` is probed as code when a run ends.
         self._uc.ctl_exits_enabled(True)
         self._uc.ctl_set_exits([])
-        self._hook(scratch)
+        self._accesses = Accesses(self._uc, scratch[:2], watcher)
+        self._uc.hook_add(uc.UC_HOOK_INTR, self._on_exception)
         self.instructions = Instructions(self._uc, self)
         self._counter = ctypes.c_size_t.from_address(self._handle.value + counter_offset())
         self._fault_address = ctypes.c_uint64.from_address(self._handle.value + address_offset())
@@ -88,10 +86,10 @@ class Core:
 
     def start(self, count: int) -> Stop:
         """Run at most `count` instructions from RIP on."""
-        self._failure = self._vector = None
+        self._accesses.failure = self._vector = None
         self.instructions.begin()
         status = LIBRARY.uc_emu_start(self._handle, self.rip(), 0, 0, count)
-        failure = self._failure or self.instructions.failure
+        failure = self._accesses.failure or self.instructions.failure
         if failure is not None:
             raise failure
         stop = self._stop(count, status)
@@ -208,12 +206,12 @@ class Core:
     def forget_code(self, offset: int, size: int) -> None:
         """Forget translated code of RAM at `offset`; the TLB must be flushed afterwards."""
         # The call takes a guest address and translates it as a fetch: let RAM stand at its own offsets meanwhile.
-        self._identity = True
+        self._accesses.identity = True
         self.flush()
         try:
             self._uc.ctl_remove_cache(offset, offset + size)
         finally:
-            self._identity = False
+            self._accesses.identity = False
 
     def close(self) -> None:
         """Free the engine now; it holds RAM's address. Nothing may be called afterwards."""
@@ -236,36 +234,6 @@ class Core:
     def _read(self, register: int) -> int:
         LIBRARY.uc_reg_read(self._handle, register, ctypes.byref(self._cr3))
         return self._cr3.value
-
-    def _hook(self, scratch: tuple[int, int, int]) -> None:
-        memory = uc.UC_HOOK_MEM_READ | uc.UC_HOOK_MEM_WRITE
-        # Without the binding's two wrappers, which cost more than the call itself: a miss comes with every first write.
-        self._uc._Uc__do_hook_add(uc.UC_HOOK_TLB_FILL, binding.HOOK_TLB_FILL_CFUNC(self._on_fill), 1, 0)
-        # By its range this hook sees scratch alone: RAM accesses cost nothing more.
-        self._uc.hook_add(memory, self._on_scratch, begin=scratch[0], end=scratch[0] + scratch[1] - 1)
-        self._uc.hook_add(uc.UC_HOOK_INTR, self._on_exception)
-
-    def _on_fill(self, _uc: Any, gva: int, access: int, entry: Any, _data: Any) -> bool:
-        if self._identity:
-            entry.contents.paddr, entry.contents.perms = gva, uc.UC_PROT_ALL
-            return True
-        try:
-            found = self._watcher.fill(gva, _ACCESS[access])
-        except BaseException as failure:  # an exception cannot pass through C
-            self._failure = failure
-            return False
-        if found is None:
-            return False
-        place = entry.contents
-        place.paddr, place.perms = found
-        return True
-
-    def _on_scratch(self, _uc: Any, access: int, address: int, size: int, _value: int, _data: Any) -> bool:
-        try:
-            self._watcher.touched(_ACCESS[access], address - self._scratch, size)
-        except BaseException as failure:  # likewise
-            self._failure = failure
-        return True
 
     def _on_exception(self, _uc: Any, vector: int, _data: Any) -> None:
         # The first one only: what comes after the stop is not to happen.
