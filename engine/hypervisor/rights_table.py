@@ -56,8 +56,11 @@ class RightsTable:
 
     def runs(self, within: PageRange | None = None) -> Iterator[tuple[int, int, int]]:
         """Maximal runs (gfn, count, rights) that are not RWX, ascending; cut to `within` when given."""
-        first, stop = (within.first, within.stop) if within else (0, len(self._rights))
-        return ((m.start(), m.end() - m.start(), m[0][0]) for m in _RUN.finditer(self._rights, first, stop))
+        whole = PageRange(0, len(self._rights))
+        cut = whole.intersection(within) if within else whole
+        if not cut.count:
+            return iter(())
+        return ((m.start(), m.end() - m.start(), m[0][0]) for m in _RUN.finditer(self._rights, cut.first, cut.stop))
 
     def restricted(self, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
         """The runs as values."""

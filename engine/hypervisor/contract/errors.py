@@ -15,6 +15,11 @@ class HypervisorError(OSError):
         self.call, self.argument, self.value, self.rule = call, argument, value, rule
 
 
+def closed(call: str) -> HypervisorError:
+    """EBADF, as from the kernel for a descriptor that has been closed."""
+    return HypervisorError(_errno.EBADF, call, rule="the vm is closed")
+
+
 class Unsupported(Exception):
     """This host cannot: `ability` is what was asked for, `reason` why not and what would help."""
 

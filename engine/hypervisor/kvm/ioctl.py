@@ -11,6 +11,8 @@ from engine.hypervisor.contract.errors import HypervisorError
 Argument = bytearray | ctypes.Structure | ctypes.Array[ctypes.c_char] | int
 About = tuple[str, object, str]
 NOTHING: About = ("", None, "")
+CLOSED = (1 << 31) - 1
+"""In place of one that was closed, whose number may soon be another vm's: no process can have this one open."""
 
 
 def call(fd: int, request: Ioctl, argument: Argument = 0, about: About = NOTHING) -> int:

@@ -3,7 +3,7 @@
 import errno
 from threading import RLock
 
-from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.contract.errors import HypervisorError, closed
 from engine.hypervisor.kvm.dirty import VmmDirty
 from engine.hypervisor.kvm.views import Ram
 from engine.hypervisor.slot_table import SlotTable
@@ -30,6 +30,8 @@ class SlotMemory:
                 rest = rest[length:]
 
     def _pieces(self, call: str, gpa: int, size: int) -> list[tuple[Memslot, int, int]]:
+        if self._ram.map.closed:
+            raise closed(f"memory.{call}")
         pieces = self._slots.pieces(gpa, size)
         if pieces is None:
             raise HypervisorError(errno.EFAULT, f"memory.{call}", "gpa", gpa, f"some of {size} bytes are in no slot")

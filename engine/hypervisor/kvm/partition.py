@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from engine.abi.kvm import Ioctl
 from engine.hypervisor.contract.capabilities import Capabilities
-from engine.hypervisor.contract.errors import HypervisorError, Unsupported
+from engine.hypervisor.contract.errors import HypervisorError, Unsupported, closed
 from engine.hypervisor.contract.extensions import Statistics
 from engine.hypervisor.contract.offer import Offer
+from engine.hypervisor.contract.processor import MAX_INDEX, require_vcpu
 from engine.hypervisor.kvm import mappings, msr
 from engine.hypervisor.kvm.memory import SlotMemory
 from engine.hypervisor.kvm.probe import Behaviour
@@ -71,6 +72,7 @@ class KvmVm:
         with self._space.lock:
             old = self._space.slots.by_id.get(slot.slot)
             self._check_region(slot)
+            self._require_open(_REGION)
             if old is None and slot.size:
                 mappings.require(self._mappings() + len(self._space.all_vms()), _REGION, "slot", slot.slot)
             self._fan_out(old, slot)
@@ -81,6 +83,7 @@ class KvmVm:
     def set_mask(self, vtl: int, pages: PageRange | PageSet, rights: Rights) -> None:
         """An mprotect a run of pages; when one is refused, those before it are undone."""
         self._check_mask(vtl, pages.span, rights)
+        self._require_open("set_mask")
         with self._space.lock:
             space, span = self._space.vtls[vtl], pages.span
             before = space.masks.copy(span)
@@ -135,6 +138,8 @@ class KvmVm:
         return self._space.ram.view.toreadonly()
 
     def create_vcpu(self, index: int, cr3: int) -> KvmVcpu:
+        require_vcpu(index, MAX_INDEX, cr3)
+        self._require_open("KVM_CREATE_VCPU")
         vcpu = KvmVcpu(self._space, self._behaviour, index, cr3)
         self._vcpus.append(vcpu)
         return vcpu
@@ -179,6 +184,10 @@ class KvmVm:
         """How many there are at most: neighbours that are equal are one."""
         vms = self._space.all_vms()
         return len(self._space.slots.by_id) * len(vms) + sum(vm.masks.edges for vm in vms)
+
+    def _require_open(self, call: str) -> None:
+        if self._device < 0:
+            raise closed(call)
 
     def _vtl(self, vtl: int, call: str) -> Vtl:
         if not 0 <= vtl < len(self._space.vtls):

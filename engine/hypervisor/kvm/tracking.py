@@ -14,6 +14,7 @@ from engine.model.dirty import DirtyPage, DirtyWay, ManualProtect
 _GET = Ioctl.KVM_GET_DIRTY_LOG.name
 _CLEAR = Ioctl.KVM_CLEAR_DIRTY_LOG.name
 _RING = "KVM_CAP_DIRTY_LOG_RING"
+_MANUAL = "0, 1 or 3"
 
 
 class DirtyTracking:
@@ -61,10 +62,14 @@ class DirtyTracking:
             self._space.dirty.clear(slot, chosen << first)
 
     def enable_manual_protect(self, flags: int) -> None:
+        if flags >> 64:  # the kernel would see its low part, and a negative one is as far out
+            raise HypervisorError(
+                errno.EINVAL, f"KVM_CAP_{Cap.MANUAL_DIRTY_LOG_PROTECT2.name}", "flags", flags, _MANUAL
+            )
         with self._space.lock:
             self._require(Cap.MANUAL_DIRTY_LOG_PROTECT2, "Linux 5.2")
             for vtl in self._space.vtls:
-                vtl.vm.enable_cap(Cap.MANUAL_DIRTY_LOG_PROTECT2, flags, "0, 1 or 3")
+                vtl.vm.enable_cap(Cap.MANUAL_DIRTY_LOG_PROTECT2, flags, _MANUAL)
             if self.way != "ring":
                 self.way = "clear" if flags & ManualProtect.ENABLE else "log"
 

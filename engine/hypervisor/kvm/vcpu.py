@@ -3,7 +3,8 @@
 import errno
 
 from engine.hypervisor.contract.cpuid import require_table
-from engine.hypervisor.contract.errors import HypervisorError, Unsupported
+from engine.hypervisor.contract.errors import HypervisorError, Unsupported, closed
+from engine.hypervisor.contract.processor import require_registers
 from engine.hypervisor.contract.vectors import require_exception
 from engine.hypervisor.kvm import cpuid, events, exits, single_step
 from engine.hypervisor.kvm.entry import Entry
@@ -57,6 +58,8 @@ class KvmVcpu:
         self._fences.answer(resolution)
 
     def settle(self) -> None:
+        if not self._seat.fds:
+            raise closed("settle")
         if self._fences.waiting is None:
             self._seat.settle()
 
@@ -73,6 +76,7 @@ class KvmVcpu:
 
     def set_registers(self, registers: Registers) -> None:
         """EBUSY while an exit waits to be answered or an access to be made again."""
+        require_registers(registers)
         self._require_settled("set_registers")
         self._seat.active.set_registers(registers)
         self._entry.start = registers.rip

@@ -8,7 +8,7 @@ from engine.abi import kvm, kvm_vcpu, x86
 from engine.abi.kvm import GuestDebug, Ioctl, Sregs
 from engine.abi.kvm_vcpu import CPUID_ENTRIES, Cpuid, VcpuEvents
 from engine.hypervisor.contract.errors import HypervisorError
-from engine.hypervisor.kvm.ioctl import call, runner
+from engine.hypervisor.kvm.ioctl import CLOSED, call, runner
 from engine.hypervisor.kvm.long_mode import enter_long_mode
 from engine.hypervisor.kvm.ring import DirtyRing
 from engine.hypervisor.kvm.run_page import RunPage
@@ -76,7 +76,8 @@ class VcpuFd:
             self.set_sregs(sregs)
         except HypervisorError:
             enter_long_mode(sregs, cr3, no_execute=False)
-            self.set_sregs(sregs)
+            about = ("cr3", cr3, "page tables within the guest-physical address width")
+            call(self.fd, Ioctl.KVM_SET_SREGS, sregs, about)
         self.set_registers(Registers())
 
     def finish(self) -> bool:
@@ -120,6 +121,7 @@ class VcpuFd:
             self.ring.close()
         self.page.close()
         os.close(self.fd)
+        self.fd, self.enter = CLOSED, runner(CLOSED)
 
     def set_cpuid(self, table: Cpuid) -> None:
         """KVM_SET_CPUID2 (api.rst 4.46); `cpuid` is what was set last."""

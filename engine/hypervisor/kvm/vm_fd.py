@@ -4,7 +4,7 @@ import ctypes
 import os
 
 from engine.abi.kvm import Cap, ClearDirtyLog, EnableCap, Ioctl
-from engine.hypervisor.kvm.ioctl import call, caller
+from engine.hypervisor.kvm.ioctl import CLOSED, call, caller
 from engine.hypervisor.kvm.ring import DirtyRing
 
 
@@ -20,7 +20,10 @@ class VmFd:
         self.ring_size = 0
         """Bytes of each vCPU's dirty ring; 0: bitmaps are on."""
         self.rings: list[DirtyRing] = []
-        self.fd = call(kvm, Ioctl.KVM_CREATE_VM)
+        self._take(call(kvm, Ioctl.KVM_CREATE_VM))
+
+    def _take(self, fd: int) -> None:
+        self.fd = fd
         self.set_user_memory_region = caller(self.fd, Ioctl.KVM_SET_USER_MEMORY_REGION)
         self.get_dirty_log = caller(self.fd, Ioctl.KVM_GET_DIRTY_LOG)
 
@@ -51,3 +54,4 @@ class VmFd:
 
     def close(self) -> None:
         os.close(self.fd)
+        self._take(CLOSED)

@@ -17,10 +17,12 @@ class SimMemory:
 
     def read(self, gpa: int, size: int) -> bytes:
         """EFAULT when any byte is in no slot."""
+        self._ram.require_open("memory.read")
         return b"".join(self._ram.view[at : at + count] for at, count in self._space.spans(gpa, size))
 
     def write(self, gpa: int, data: bytes) -> None:
         """EFAULT when any byte is in no slot, and nothing is written then. Marks logged pages dirty."""
+        self._ram.require_open("memory.write")
         if 0 < len(data) <= PAGE_SIZE - gpa % PAGE_SIZE:
             self._store(gpa, data)
             return

@@ -8,6 +8,7 @@ from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.extensions import Snapshots, Statistics
 from engine.hypervisor.contract.offer import Offer
+from engine.hypervisor.contract.processor import require_vcpu
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.calibration import VERSION
 from engine.hypervisor.sim.kick_all import SimKickAll
@@ -144,9 +145,9 @@ class SimVm:
         return self._ram.view.toreadonly()
 
     def create_vcpu(self, index: int, cr3: int) -> SimVcpu:
-        """EINVAL unless 0 <= index < layout.MAX_VCPUS; EEXIST when there is one."""
-        if not 0 <= index < MAX_VCPUS:
-            raise HypervisorError(errno.EINVAL, "KVM_CREATE_VCPU", "index", index, f"0 to {MAX_VCPUS - 1}")
+        """EINVAL also from layout.MAX_VCPUS on; EEXIST when there is one."""
+        require_vcpu(index, MAX_VCPUS - 1, cr3)
+        self._ram.require_open("KVM_CREATE_VCPU")
         if index in self._vcpus:
             raise HypervisorError(errno.EEXIST, "KVM_CREATE_VCPU", "index", index, "there is one")
         vcpu = SimVcpu(index, cr3, self._space, self._ram, self._code, self._memory, self._kick_all)

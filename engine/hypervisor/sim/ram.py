@@ -3,6 +3,7 @@
 import ctypes
 import mmap
 
+from engine.hypervisor.contract.errors import closed
 from engine.hypervisor.sim.past import Pasts
 
 _NORESERVE = 0x4000
@@ -16,6 +17,7 @@ class Ram:
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.closed = False
         self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE)
         self.past = Pasts(self._map)
         self.view = memoryview(self._map)
@@ -24,8 +26,14 @@ class Ram:
         self.address = ctypes.addressof(anchor)
         del anchor
 
+    def require_open(self, call: str) -> None:
+        """EBADF."""
+        if self.closed:
+            raise closed(call)
+
     def close(self) -> None:
         """Nobody may hold the address any longer. A view given away keeps the memory until it goes."""
+        self.closed = True
         self.words.release()
         self.view.release()
         try:

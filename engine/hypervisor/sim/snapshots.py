@@ -28,6 +28,7 @@ class SimSnapshots:
         self._space, self._ram, self._code, self._vcpus = space, ram, code, vcpus
 
     def take(self) -> MachineState:
+        self._ram.require_open("take")
         vcpus = {index: vcpu.state() for index, vcpu in self._vcpus.items()}
         # The next write to each page must be told again, to the past.
         self._space.generation += 1
@@ -36,6 +37,7 @@ class SimSnapshots:
     def restore(self, snapshot: Snapshot) -> None:
         if not isinstance(snapshot, MachineState) or snapshot.past.of is not self._ram.past:
             raise HypervisorError(errno.EINVAL, "restore", "snapshot", rule="it is of another vm")
+        self._ram.require_open("restore")
         if snapshot.vcpus.keys() != self._vcpus.keys():
             raise HypervisorError(errno.EINVAL, "restore", "snapshot", rule="it has other vCPUs")
         for page in self._ram.past.go_to(snapshot.past):

@@ -5,7 +5,8 @@ import errno
 import msgspec
 
 from engine.hypervisor.contract.cpuid import require_table
-from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.contract.errors import HypervisorError, closed
+from engine.hypervisor.contract.processor import require_registers
 from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.execution import Execution, ExecutionState
@@ -80,19 +81,24 @@ class SimVcpu:
         return {**self._told.counts, "insn_emulation": tried, "tlb_flush": flushes}
 
     def resolve(self, exit: AnyExit, resolution: Resolution) -> None:
+        self._require_open("resolve")
         self._execution.resolve(resolution)
 
     def settle(self) -> None:
         """Nothing is left to do: every answer takes effect at once."""
+        self._require_open("settle")
 
     def kick(self) -> None:
         self._kicked = True
 
     def registers(self) -> Registers:
+        self._require_open("registers")
         return self._core.registers()
 
     def set_registers(self, registers: Registers) -> None:
         """Forgets an exit that waits for its answer: the instruction is not executed."""
+        require_registers(registers)
+        self._require_open("set_registers")
         self._execution.forget()
         self._core.set_registers(registers)
 
@@ -148,8 +154,12 @@ class SimVcpu:
             self._execution.slice(left)
 
     def _require_answered(self, call: str) -> None:
-        if self._closed:
-            raise HypervisorError(errno.EBADF, call, "vcpu", self.index, "the vm is closed")
+        self._require_open(call)
         waits = self._execution.asked is not None
         if waits and (self._execution.queued is None or call != "run"):
             raise HypervisorError(errno.EBUSY, call, "vcpu", self.index, "its last exit is not answered")
+
+    def _require_open(self, call: str) -> None:
+        # The engine's memory is freed: to touch it would end the process, or change another engine.
+        if self._closed:
+            raise closed(call)
