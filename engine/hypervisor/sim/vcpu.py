@@ -68,9 +68,9 @@ class SimVcpu:
         return self._core.executed
 
     def run(self, budget: int | None = None) -> AnyExit:
-        self._require_answered("run")
-        self._ran = True
         with self._door:
+            self._require_answered("run")
+            self._ran = True
             exit = self._run(budget)
         self._told.count(exit)
         return exit
@@ -133,9 +133,11 @@ class SimVcpu:
         self._core.instructions.leaves, self._ran = state.leaves, state.ran
 
     def close(self) -> None:
+        """Whoever is in the guest is kicked out first: under it the engine cannot be freed."""
         if not self._closed:
-            self._closed = True
-            self._core.close()
+            self._closed = self._kicked = True
+            with self._door:
+                self._core.close()
 
     def _run(self, budget: int | None) -> AnyExit:
         end = None if budget is None else self._core.executed + budget

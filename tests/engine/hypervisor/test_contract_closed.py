@@ -1,6 +1,8 @@
 """The contract, one body for every hypervisor: a vm that is closed answers EBADF, and touches no other vm."""
 
 import errno
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.hypervisor.contract.extensions import Snapshots
 from engine.hypervisor.contract.protocols import Hypervisor
 from engine.model.address import PageRange
+from engine.model.exits import AnyExit, Interrupted
 from engine.model.layout import PML4
 from engine.model.memslot import Memslot
 from engine.model.registers import Registers
@@ -78,3 +81,15 @@ def test_snapshots_after_close(hypervisor: Hypervisor) -> None:
         with pytest.raises(HypervisorError) as raised:
             call()
         assert raised.value.errno == errno.EBADF
+
+
+def test_close_on_the_simulator_waits_for_who_is_in_the_guest(sim: Guest) -> None:
+    sim.load("again: mov [rbx], rax\ninc rax\njmp again", rbx=sim.DATA)
+    exits: list[AnyExit] = []
+    thread = threading.Thread(target=lambda: exits.append(sim.vcpu.run()))
+    thread.start()
+    while sim.vcpu.instructions == 0:
+        time.sleep(0.001)
+    sim.vm.close()
+    thread.join()
+    assert [type(exit) for exit in exits] == [Interrupted]
