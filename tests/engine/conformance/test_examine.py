@@ -12,6 +12,10 @@ from engine.hypervisor.sim.partition import SimHypervisor
 
 
 def refuse() -> None:
+    raise HypervisorError(errno.EEXIST, "a call", "an argument", 1, "its rule")
+
+
+def refuse_without_a_rule() -> None:
     raise HypervisorError(errno.EEXIST, "a call")
 
 
@@ -23,6 +27,7 @@ CASES: list[tuple[Body, Verdict]] = [
     (lambda make: equal(1, 1, "a number"), "pass"),
     (lambda make: equal({0x1000}, {0x2000}, "pages"), "fail"),
     (lambda make: answers(refuse, errno.EEXIST), "pass"),
+    (lambda make: answers(refuse_without_a_rule, errno.EEXIST), "fail"),
     (lambda make: answers(refuse, 0), "fail"),
     (lambda make: answers(lambda: None, errno.EINVAL), "fail"),
     (lambda make: make.guest().load("no such instruction"), "fail"),
