@@ -40,3 +40,11 @@ def sim() -> Iterator[Guest]:
     made = Guest(SimHypervisor())
     yield made
     made.vm.close()
+
+
+@pytest.fixture
+def kvm() -> Iterator[Guest]:
+    """A guest on real KVM, to stand beside `sim`."""
+    made = Guest(real_kvm())
+    yield made
+    made.vm.close()

@@ -4,10 +4,11 @@ import pytest
 
 from engine.conformance.guest import MIB, RAM
 from engine.conformance.guest import Guest as ConformanceGuest
-from engine.model.exits import AnyExit, MemoryExit
+from engine.model.exits import AnyExit, HltExit, InternalError, MemoryExit, ShutdownExit
+from engine.model.resolution import Complete, Resolution
 from engine.model.rights import Rights
 
-__all__ = ["MIB", "RAM", "Guest", "facts"]
+__all__ = ["MIB", "RAM", "Guest", "all_exits", "emulates", "facts"]
 
 
 class Guest(ConformanceGuest):
@@ -25,3 +26,19 @@ def facts(exit: AnyExit) -> tuple[str, str, int, int]:
     """What, how, where within the page at hand, and how much."""
     assert isinstance(exit, MemoryExit), exit
     return type(exit).__name__, str(exit.access), exit.gpa, exit.size
+
+
+def emulates(guest: Guest) -> bool:
+    """Whether the kernel emulates this guest's instructions, so that a denied one is half done at its exit."""
+    return not guest.vm.capabilities.denies_whole
+
+
+def all_exits(guest: Guest, *answers: Resolution) -> list[AnyExit]:
+    """Up to the end, whatever it is; Complete when the answers have been given."""
+    found, given = list[AnyExit](), iter(answers)
+    while len(found) < 50:
+        found.append(guest.vcpu.run())
+        if isinstance(found[-1], HltExit | ShutdownExit | InternalError):
+            break
+        guest.vcpu.resolve(found[-1], next(given, Complete()))
+    return found

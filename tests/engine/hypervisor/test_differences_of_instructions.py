@@ -1,43 +1,18 @@
-"""Rows from 14 on of docs/differences.md: what single instructions do on each hypervisor."""
-
-from collections.abc import Iterator
+"""Rows 14 to 23 of docs/differences.md: what single instructions do on each hypervisor."""
 
 import pytest
 
 from engine.conformance.handlers import handle
 from engine.hypervisor.contract.vectors import DEBUG
-from engine.model.exits import AnyExit, HltExit, InternalError, IoExit, MemoryExit, ProtectionExit, ShutdownExit
+from engine.model.exits import AnyExit, HltExit, InternalError, IoExit, MemoryExit, ProtectionExit
 from engine.model.layout import PAGE_DIRECTORIES, code_base
-from engine.model.resolution import Complete, Drop, Resolution, Retry
+from engine.model.resolution import Complete, Drop, Retry
 from engine.model.rights import Rights
-from tests.engine.hypervisor.conftest import real_kvm
-from tests.engine.hypervisor.guest import Guest, facts
+from tests.engine.hypervisor.guest import Guest, all_exits, emulates, facts
 
 PAGE, VOID = Guest.PAGE, Guest.VOID
 RESUME = 1 << 16
 ONES = (1 << 64) - 1
-
-
-@pytest.fixture
-def kvm() -> Iterator[Guest]:
-    made = Guest(real_kvm())
-    yield made
-    made.vm.close()
-
-
-def emulates(kvm: Guest) -> bool:
-    return not kvm.vm.capabilities.denies_whole
-
-
-def all_exits(guest: Guest, *answers: Resolution) -> list[AnyExit]:
-    """Up to the end, whatever it is; Complete when the answers have been given."""
-    found, given = list[AnyExit](), iter(answers)
-    while len(found) < 50:
-        found.append(guest.vcpu.run())
-        if isinstance(found[-1], HltExit | ShutdownExit | InternalError):
-            break
-        guest.vcpu.resolve(found[-1], next(given, Complete()))
-    return found
 
 
 def test_14_a_retry_that_is_not_of_the_first_exit(kvm: Guest, sim: Guest) -> None:

@@ -1,0 +1,153 @@
+"""Rows from 24 on of docs/differences.md: what the processor itself is on each hypervisor."""
+
+import pytest
+
+from engine.conformance.handlers import HANDLER_SIZE, HANDLERS, IDT, handle, handler_of
+from engine.model.cpuid import CpuidLeaf
+from engine.model.exits import HltExit, InternalError, ShutdownExit, VoidExit
+from engine.model.layout import PAGE_DIRECTORIES
+from engine.x86.descriptors import GATE_SIZE
+from tests.engine.hypervisor.guest import Guest, all_exits, emulates
+
+PAGE, VOID = Guest.PAGE, Guest.VOID
+UD, DF, NP, GP, PF = 6, 8, 11, 13, 14
+VECTORS = (UD, DF, NP, GP, PF)
+RING_3 = 31
+"""Not an exception here: the code for ring 3 stands where its handler would."""
+TO_RING_3 = """mov ecx, 0xc0000080
+rdmsr
+or eax, 1
+wrmsr
+mov ecx, 0xc0000081
+xor eax, eax
+mov edx, 0x00130008
+wrmsr
+mov rcx, r8
+mov r11d, 2
+sysret"""
+WRITE_UNPROTECTED = """mov rax, cr0
+and rax, 0xfffffffffffeffff
+mov cr0, rax
+and qword ptr [rcx], 0xfffffffffffffffd
+mov rax, cr3
+mov cr3, rax
+mov [rbx], rdx"""
+
+
+def ends(guest: Guest, assembly: str, **registers: int) -> int | None:
+    """The vector in whose handler the guest ends, or None: it comes to the end of the code."""
+    handle(guest, dict.fromkeys(VECTORS, "hlt"))
+    return _ends(guest, assembly, **registers)
+
+
+def ends_with_gate(guest: Guest, vector: int, kind: int, assembly: str) -> int | None:
+    """As `ends`, where this vector's gate has this byte of type, privilege and presence (SDM Vol. 3, 6.14.1)."""
+    handle(guest, dict.fromkeys(VECTORS, "hlt"))
+    guest.memory.write(IDT + vector * GATE_SIZE + 5, bytes([kind]))
+    return _ends(guest, assembly)
+
+
+def _ends(guest: Guest, assembly: str, **registers: int) -> int | None:
+    guest.load(f"{assembly}\nhlt", **registers)
+    exit = guest.vcpu.run()
+    assert isinstance(exit, HltExit), exit
+    past = guest.vcpu.registers().rip - 1 - HANDLERS
+    return past // HANDLER_SIZE if past >= 0 else None
+
+
+@pytest.mark.parametrize("index", [0x1B, 0x8B, 0xFE, 0x179], ids=["APIC base", "microcode", "MTRR", "machine check"])
+def test_24_registers_of_devices(kvm: Guest, sim: Guest, index: int) -> None:
+    assert (ends(kvm, "rdmsr", rcx=index), ends(sim, "rdmsr", rcx=index)) == (None, GP)
+
+
+def test_25_bits_of_cr4_that_a_feature_of_the_host_brings(kvm: Guest, sim: Guest) -> None:
+    smep = "mov rax, cr4\nor rax, 0x100000\nmov cr4, rax"
+    assert (ends(kvm, smep), ends(sim, smep)) == (None, GP)
+
+
+def test_26_the_task_priority(kvm: Guest, sim: Guest) -> None:
+    for guest, kept in ((kvm, 5), (sim, 0)):
+        assert ends(guest, "mov cr8, rax\nmov rcx, cr8", rax=5) is None
+        assert guest.vcpu.registers().rcx == kept
+
+
+def test_27_a_page_table_beyond_the_width_of_addresses(kvm: Guest, sim: Guest) -> None:
+    for guest in (kvm, sim):
+        guest.vcpu.set_cpuid((CpuidLeaf(0x8000_0000, eax=0x8000_0008), CpuidLeaf(0x8000_0008, eax=0x3028)))
+    beyond = 1 << 40 | 0x1000
+    assert not emulates(kvm) or ends(kvm, "mov cr3, rax", rax=beyond) == GP
+    handle(sim, {GP: "hlt"})
+    sim.load("mov cr3, rax\nhlt", rax=beyond)
+    assert isinstance(sim.vcpu.run(), ShutdownExit)
+
+
+@pytest.mark.parametrize("branch", ["jmp rbx", "call rbx"])
+def test_28_a_branch_to_no_address(kvm: Guest, sim: Guest, branch: str) -> None:
+    seen: list[tuple[int, int]] = []
+    for guest in (kvm, sim):
+        handle(guest, {GP: "mov r8, [rsp+8]\nmov r9, [rsp+0x20]\nhlt"})
+        guest.load(branch, rbx=1 << 63)
+        before = guest.vcpu.registers()
+        assert isinstance(guest.vcpu.run(), HltExit)
+        after = guest.vcpu.registers()
+        seen.append((after.r8 - before.rip, after.r9 - before.rsp))
+    assert seen[1] == ((1 << 63) - before.rip, -8 if branch.startswith("call") else 0)
+    assert not emulates(kvm) or seen[0] == (0, 0)
+
+
+@pytest.mark.parametrize("move", ["movaps xmm0, [rbx]", "movaps [rbx], xmm0"])
+def test_29_an_operand_that_is_not_aligned(kvm: Guest, sim: Guest, move: str) -> None:
+    assert (ends(kvm, move, rbx=PAGE + 8), ends(sim, move, rbx=PAGE + 8)) == (GP, None)
+
+
+def test_30_a_null_stack_segment_of_another_ring(kvm: Guest, sim: Guest) -> None:
+    assert not emulates(kvm) or ends(kvm, "mov ss, eax", rax=3) == GP
+    assert ends(sim, "mov ss, eax", rax=3) is None
+
+
+def test_31_ring_0_with_write_protection_turned_off(kvm: Guest, sim: Guest) -> None:
+    for guest, vector, found in ((kvm, None, 7), (sim, PF, 0x1111111111111111)):
+        assert ends(guest, WRITE_UNPROTECTED, rbx=PAGE, rcx=PAGE_DIRECTORIES + 8, rdx=7) == vector
+        assert guest.word() == found
+
+
+def test_32_ring_3_on_pages_of_ring_0(kvm: Guest, sim: Guest) -> None:
+    """It loads from the void, if it comes to that."""
+    loads: list[int] = []
+    for guest in (kvm, sim):
+        handle(guest, {GP: "hlt", RING_3: "mov rcx, [rbx]\nhlt"})
+        guest.load(TO_RING_3, rbx=VOID, r8=handler_of(RING_3))
+        loads.append(len([exit for exit in all_exits(guest) if isinstance(exit, VoidExit)]))
+    assert loads == [0, 1]
+
+
+def test_33_an_exception_that_meets_another_without_being_a_double_fault(kvm: Guest, sim: Guest) -> None:
+    not_present = 0x0E
+    assert ends_with_gate(kvm, UD, not_present, "ud2") == (DF if emulates(kvm) else NP)
+    assert ends_with_gate(sim, UD, not_present, "ud2") == NP
+
+
+@pytest.mark.parametrize("kind", [0x80, 0x86, 0x8C], ids=["none", "16 bits", "call gate"])
+def test_34_a_gate_that_is_none_for_exceptions(kvm: Guest, sim: Guest, kind: int) -> None:
+    assert ends_with_gate(kvm, UD, kind, "ud2") == (UD if emulates(kvm) else GP)
+    assert ends_with_gate(sim, UD, kind, "ud2") == GP
+
+
+def test_35_a_stack_in_the_void(kvm: Guest, sim: Guest) -> None:
+    for guest, kind in ((kvm, ShutdownExit if emulates(kvm) else InternalError), (sim, InternalError)):
+        handle(guest, dict.fromkeys(VECTORS, "hlt"))
+        guest.load("ud2", rsp=VOID + 0x1000)
+        assert isinstance(guest.vcpu.run(), kind)
+
+
+@pytest.mark.parametrize("instruction", ["sysenter", "sysexit", "monitor", "mwait"])
+def test_36_entering_by_sysenter_and_waiting_for_a_store(kvm: Guest, sim: Guest, instruction: str) -> None:
+    for guest in (kvm, sim):
+        handle(guest, {UD: "hlt", GP: "hlt"})
+        guest.load(f"{instruction}\nhlt", rax=PAGE)
+    exit = kvm.vcpu.run()
+    if emulates(kvm):
+        faults = isinstance(exit, HltExit) and kvm.vcpu.registers().rip == handler_of(GP) + 1
+        assert faults if instruction == "sysexit" else isinstance(exit, InternalError)
+    assert isinstance(sim.vcpu.run(), HltExit)
+    assert sim.vcpu.registers().rip == handler_of(UD) + 1
