@@ -1,6 +1,7 @@
 """The fold: the only place where events become a view. Screens, checks and results read the view, never the machine."""
 
 from collections import Counter, deque
+from enum import IntEnum
 
 from engine.hypervisor.rights_table import RightsTable
 from engine.model.address import PAGE_SHIFT, PageRange
@@ -21,17 +22,29 @@ from engine.model.events import (
 from engine.model.exits import ProtectionExit, exit_kind
 from engine.model.memslot import Memslot
 from engine.model.page_set import PageSet
+from engine.model.rights import Rights
 from engine.model.scenario import OnProtection, Scenario
 
 RECENT_EXITS = 48
+SETTER_SHIFT = 4
 RECENT_FAULTS = 4096
+
+
+class Setter(IntEnum):
+    """Who set a mask: the cause that stands before it in the log."""
+
+    SCENARIO = 0
+    COMMAND = 1
+    SCRIPT = 2
+    VTL1 = 3
+    """By a hypercall; no lower VTL can, and a vm has no higher one."""
 
 
 class VcpuView:
     """One vCPU as the log tells it."""
 
     def __init__(self, vtl: int) -> None:
-        self.vtl, self.state, self.why, self.rip, self.exits = vtl, "stopped", "", 0, 0
+        self.vtl, self.state, self.why, self.rip, self.exits, self.switches = vtl, "stopped", "", 0, 0, 0
 
 
 class View:
@@ -47,12 +60,16 @@ class View:
         self.vcpus = [VcpuView(spec.vtl) for spec in scenario.vcpus]
         self.slots: dict[int, Memslot] = {}
         self.masks = RightsTable(pages)
+        """Rights of VTL0, and from bit SETTER_SHIFT on who took the others; RWX alone where none is taken."""
+        self._setter = Setter.SCENARIO
         self.exits: Counter[str] = Counter()
         self.dirty_pages = 0
         self.dirty_losses = 0
         self.last_seq = 0
         self.unshown = 0
         self.fresh_exits: deque[ExitTaken] = deque(maxlen=RECENT_EXITS)
+        self.fresh_outcomes: dict[int, HypercallServed | VtlSwitched] = {}
+        """By seq of the fresh exit that led to it."""
         self.fresh_faults: dict[int, None] = {}
         self.fresh_dirty: list[DirtyHarvested] = []
         self.masks_changed = True
@@ -76,9 +93,12 @@ class View:
             case VcpuChanged():
                 self.vcpus[event.vcpu].state, self.vcpus[event.vcpu].why = event.state, event.why
             case VtlSwitched():
-                self.vcpus[event.vcpu].vtl = event.to_vtl
+                vcpu = self.vcpus[event.vcpu]
+                vcpu.vtl, vcpu.switches = event.to_vtl, vcpu.switches + 1
+                self._outcome(event)
             case HypercallServed():
-                pass
+                self._setter = Setter.VTL1
+                self._outcome(event)
             case PhaseChanged():
                 self.phase, self.why = event.phase, event.why
 
@@ -89,11 +109,18 @@ class View:
         vcpu.exits, vcpu.rip, vcpu.vtl = vcpu.exits + 1, exit.rip, exit.vtl
         if len(self.fresh_exits) == RECENT_EXITS:
             self.unshown += 1
+            self.fresh_outcomes.pop(self.fresh_exits[0].seq, None)
         self.fresh_exits.append(event)
         if isinstance(exit, ProtectionExit) and len(self.fresh_faults) < RECENT_FAULTS:
             self.fresh_faults[exit.gpa >> PAGE_SHIFT] = None
 
+    def _outcome(self, event: HypercallServed | VtlSwitched) -> None:
+        """It follows its exit in the log, with no other exit between."""
+        if self.fresh_exits and self.fresh_exits[-1].exit.vcpu == event.vcpu:
+            self.fresh_outcomes[self.fresh_exits[-1].seq] = event
+
     def _command(self, event: CommandTaken) -> None:
+        self._setter = Setter.SCRIPT if event.by == "script" else Setter.COMMAND
         if event.error:
             return
         match event.command:
@@ -109,7 +136,8 @@ class View:
 
     def _mask(self, event: MaskChanged) -> None:
         if event.vtl == 0:
-            self.masks.set(PageRange(event.first, event.pages), event.rights)
+            key = event.rights if event.rights == Rights.RWX else event.rights | self._setter << SETTER_SHIFT
+            self.masks.set(PageRange(event.first, event.pages), key)
             self.masks_changed = True
 
     def _slot(self, event: SlotChanged) -> None:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from engine.model.events import ExitTaken
 from engine.model.exits import AnyExit, HypercallExit, IoExit, MemoryExit, MsrExit, exit_kind
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
+from engine.session.calls import Outcome, call_record, switch_record
 from engine.session.status import ExitRecord, Line
 from engine.x86.decode import decode
 
@@ -13,7 +14,7 @@ Listing = tuple[tuple[int, str], ...]
 """Address and text of each instruction of a vCPU's program, ascending."""
 
 
-def exit_record(event: ExitTaken, listing: Listing) -> ExitRecord:
+def exit_record(event: ExitTaken, listing: Listing, outcome: Outcome | None = None) -> ExitRecord:
     exit = event.exit
     memory = exit if isinstance(exit, MemoryExit) else None
     return ExitRecord(
@@ -35,6 +36,8 @@ def exit_record(event: ExitTaken, listing: Listing) -> ExitRecord:
         mask=event.mask,
         port=exit.port if isinstance(exit, IoExit) else None,
         index=exit.index if isinstance(exit, MsrExit) else None,
+        call=call_record(exit, outcome),
+        switch=switch_record(outcome),
     )
 
 

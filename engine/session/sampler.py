@@ -28,7 +28,7 @@ from engine.session.frame import (
 )
 from engine.session.rates import Rate
 from engine.session.records import Listing, exit_record
-from engine.session.status import ChurnStatus, Info, SlotStatus, Status, VcpuStatus
+from engine.session.status import ChurnStatus, ExitRecord, Info, SlotStatus, Status, VcpuStatus
 
 
 def info(scenario: Scenario, host: Capabilities, why_not_kvm: str) -> Info:
@@ -83,13 +83,20 @@ class Sampler:
             sections.append(u32_section(MASKS, [number for run in view.masks.runs() for number in run]))
             view.masks_changed = False
         if view.fresh_exits:
-            records = [exit_record(event, self._listings[event.exit.vcpu]) for event in view.fresh_exits]
-            sections.append(json_section(EXITS, records))
-            view.fresh_exits.clear()
+            sections.append(json_section(EXITS, self._exits(view)))
         if view.fresh_faults:
             sections.append(u32_section(FAULTS, list(view.fresh_faults)))
             view.fresh_faults.clear()
         return sections
+
+    def _exits(self, view: View) -> list[ExitRecord]:
+        records = [
+            exit_record(event, self._listings[event.exit.vcpu], view.fresh_outcomes.get(event.seq))
+            for event in view.fresh_exits
+        ]
+        view.fresh_exits.clear()
+        view.fresh_outcomes.clear()
+        return records
 
     def _dirty(self, view: View) -> Section:
         if len(view.fresh_dirty) == 1:
@@ -127,6 +134,7 @@ class Sampler:
                 rip=registers[index].rip if registers else vcpu.rip,
                 exits=vcpu.exits,
                 rate=self._vcpu_rates[index].feed(host, vcpu.exits),
+                switches=vcpu.switches,
                 registers=msgspec.structs.asdict(registers[index]) if registers else None,
             )
             for index, vcpu in enumerate(view.vcpus)

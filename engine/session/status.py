@@ -33,6 +33,8 @@ class VcpuStatus(msgspec.Struct, frozen=True):
     """Of its last exit, or exact while paused."""
     exits: int
     rate: float
+    switches: int = 0
+    """VTL switches so far."""
     registers: dict[str, int] | None = None
     """Only while no vCPU is in the guest."""
 
@@ -81,6 +83,37 @@ class Line(msgspec.Struct, frozen=True):
     here: bool = False
 
 
+class CallRecord(msgspec.Struct, frozen=True):
+    """A stretch of a hypercall: its input value, RCX, by field (TLFS, Hypercall Inputs), and what came of it."""
+
+    name: str
+    code: int
+    fast: bool
+    """Parameters are RDX and R8 themselves; otherwise those are the gpas of the input and the output."""
+    start: int
+    """Rep that this stretch begins at, of `count`."""
+    count: int
+    reps: int
+    """Completed so far, with this stretch."""
+    rdx: int
+    r8: int
+    status: str
+    """HV_STATUS_ name, without the prefix."""
+    finished: bool
+    """False: the guest makes the call again, from the next rep on."""
+    why: str
+    """What this host could not do, where that made the status."""
+
+
+class SwitchRecord(msgspec.Struct, frozen=True):
+    """The vCPU went on in another VTL."""
+
+    from_vtl: int
+    to_vtl: int
+    reason: str
+    """As in VtlSwitched."""
+
+
 class ExitRecord(msgspec.Struct, frozen=True):
     """One exit as the screen shows it."""
 
@@ -109,3 +142,7 @@ class ExitRecord(msgspec.Struct, frozen=True):
     port: int | None = None
     index: int | None = None
     """Of the MSR, on an msr exit."""
+    call: CallRecord | None = None
+    """On a hypercall exit that was served."""
+    switch: SwitchRecord | None = None
+    """When the exit led into another VTL."""

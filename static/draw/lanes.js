@@ -3,6 +3,7 @@
 import { ticks, tickText, toPixel } from "../base/scale.js";
 import { firstFrom } from "../model/history.js";
 import { styleOf } from "./kinds.js";
+import { drawHigher, drawSwitches } from "./switches.js";
 
 /** @typedef {import("../base/scale.js").Scale} Scale */
 /** @typedef {import("../model/guest.js").Guest} Guest */
@@ -37,6 +38,9 @@ export function drawLanes(lane, guest, rows, chosen) {
     drawStays(lane, history.stays[vcpu] ?? [], top, height, history.time);
   }
   drawExits(lane, history.records, rows);
+  for (let vcpu = 0; vcpu < rows.vcpus; vcpu++) {
+    drawSwitches(lane, history.stays[vcpu] ?? [], vcpu * rows.laneHeight + 1.5, rows.laneHeight - 3);
+  }
   drawMarks(lane, rows, rows.vcpus, "slots", history.slotMarks, "--slot");
   drawMarks(lane, rows, rows.vcpus + 1, "masks", history.maskMarks, "--mask");
   drawDirty(lane, rows, history.dirty);
@@ -72,13 +76,15 @@ function begin({ context, scale, palette }, rows, index, name) {
  * @param {number} height
  * @param {number} now
  */
-function drawStays({ context, scale, palette }, stays, top, height, now) {
+function drawStays(lane, stays, top, height, now) {
+  const { context, scale, palette } = lane;
   stays.forEach((stay, i) => {
     const from = Math.max(scale.left, toPixel(scale, stay.time));
     const to = Math.min(scale.left + scale.width, toPixel(scale, stays[i + 1]?.time ?? now));
     if (to <= from) return;
     context.fillStyle = palette.css(stay.state === "running" ? `--vtl${stay.vtl}-lane` : `--state-${stay.state}`);
     context.fillRect(from, top, to - from, height);
+    if (stay.vtl > 0) drawHigher(lane, from, to, top);
     const label = stay.state === "running" ? `VTL${stay.vtl}` : stay.state;
     if (to - from < label.length * palette.font * 0.7 || exitBand(height, palette) === height) return;
     context.fillStyle = palette.css("--lane-ink");

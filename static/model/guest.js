@@ -55,11 +55,11 @@ export class Guest {
     this.seq = frame.seq;
     this.encodedAt = frame.encodedAt;
     if (frame.info) this.info = frame.info;
+    this.history.addExits(frame.exits);
     if (frame.status) this.applyStatus(frame.time, frame.status);
     if (frame.masks && this.pages.setMasks(frame.masks) && !this.isFirst) this.history.markMasks(frame.time, "masks changed");
     this.applyMemory(frame);
     this.isFirst = false;
-    this.history.addExits(frame.exits);
     this.history.time = frame.time;
   }
 

@@ -31,8 +31,21 @@ export class History {
 
   /** @param {ExitRecord[]} records */
   addExits(records) {
+    for (const record of records) this.addVtls(record);
     this.records.push(...records);
     trim(this.records, MOST_RECORDS);
+  }
+
+  /**
+   * An exit tells which VTL its vCPU was in, and which one it goes on in.
+   * @param {ExitRecord} record
+   */
+  addVtls({ time, vcpu, vtl, switch: switched }) {
+    const stays = (this.stays[vcpu] ??= []);
+    for (const now of switched ? [vtl, switched.to_vtl] : [vtl]) {
+      if (stays.at(-1)?.vtl !== now) stays.push({ time, state: "running", vtl: now });
+    }
+    trim(stays, MOST_MARKS);
   }
 
   /**

@@ -6,6 +6,10 @@ import { BLOCK } from "./heat.js";
 
 /** @typedef {import("./types").SlotStatus} SlotStatus */
 
+const SETTER_SHIFT = 4;
+/** As engine/session/fold.py numbers them. */
+const SETTERS = ["the scenario", "a command", "the script", "a hypercall of VTL1"];
+
 export class Pages {
   /** @param {number} count */
   constructor(count) {
@@ -13,6 +17,8 @@ export class Pages {
     /** Index into `slots` plus one; 0 is void. */
     this.owner = new Uint8Array(count);
     this.rights = new Uint8Array(count).fill(ALL);
+    /** Who took rights away, an index of SETTERS; of no meaning where none is missing. */
+    this.setters = new Uint8Array(count);
     this.missing = new Uint8Array(Math.ceil(count / BLOCK));
     this.backed = new Uint8Array(Math.ceil(count / BLOCK));
     /** @type {SlotStatus[]} */
@@ -42,16 +48,18 @@ export class Pages {
   }
 
   /**
-   * @param {Uint32Array} triples runs of pages whose mask is not RWX
+   * @param {Uint32Array} triples runs of pages whose mask is not RWX; rights, and from bit 4 on who set them
    */
   setMasks(triples) {
     const masks = fromTriples(triples);
     if (JSON.stringify(masks) === JSON.stringify(this.masks)) return false;
     this.masks = masks;
     this.rights.fill(ALL);
+    this.setters.fill(0);
     this.missing.fill(0);
     for (const { first, count, key } of masks) {
-      this.rights.fill(key, first, first + count);
+      this.rights.fill(key & ALL, first, first + count);
+      this.setters.fill(key >> SETTER_SHIFT, first, first + count);
       const end = Math.ceil((first + count) / BLOCK);
       for (let block = Math.floor(first / BLOCK); block < end; block++) this.missing[block] |= ALL & ~key;
     }
@@ -66,6 +74,19 @@ export class Pages {
   slotOf(gfn) {
     const owner = this.owner[gfn] ?? 0;
     return owner === 0 ? null : this.slots[owner - 1];
+  }
+
+  /**
+   * Who took rights from pages of [first, end): `a command`, or several; empty where none is missing.
+   * @param {number} first
+   * @param {number} end
+   */
+  settersIn(first, end) {
+    const found = new Set();
+    for (let page = first; page < Math.min(end, this.count); page++) {
+      if (this.rights[page] !== ALL) found.add(SETTERS[this.setters[page]] ?? "unknown");
+    }
+    return [...found].join(" and ");
   }
 
   /**

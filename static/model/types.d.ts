@@ -25,6 +25,7 @@ export interface VcpuStatus {
   rip: Wide;
   exits: number;
   rate: number;
+  switches: number;
   registers: Record<string, Wide> | null;
 }
 
@@ -65,6 +66,26 @@ export interface Line {
   here: boolean;
 }
 
+export interface CallRecord {
+  name: string;
+  code: number;
+  fast: boolean;
+  start: number;
+  count: number;
+  reps: number;
+  rdx: Wide;
+  r8: Wide;
+  status: string;
+  finished: boolean;
+  why: string;
+}
+
+export interface SwitchRecord {
+  from_vtl: number;
+  to_vtl: number;
+  reason: string;
+}
+
 export interface ExitRecord {
   seq: number;
   time: number;
@@ -84,6 +105,8 @@ export interface ExitRecord {
   mask: number | null;
   port: number | null;
   index: number | null;
+  call: CallRecord | null;
+  switch: SwitchRecord | null;
 }
 
 export interface Frame {

@@ -2,6 +2,7 @@
 
 import { grouped, hex } from "../base/numbers.js";
 import { missingText, rightsText } from "../base/rights.js";
+import { callAnswered, callDone, callLine } from "./calls.js";
 
 /** @typedef {import("./types").ExitRecord} ExitRecord */
 
@@ -30,6 +31,7 @@ export function line(record) {
     case "mmio": return { act: verb(record), on: gpa, remark: "read-only" };
     case "io": return portLine(record);
     case "msr": return msrLine(record);
+    case "hypercall": return callLine(record);
     default: return { act: record.kind.replace("_", " "), on: "", remark: record.text };
   }
 }
@@ -71,7 +73,7 @@ export function why(record) {
     case "mmio": return `${who(record)} ${tried(record)}. Its slot is read-only, so the store came out as device memory.`;
     case "io": return `${who(record)} ${ported(record)} I/O port ${hex(record.port ?? 0)}.`;
     case "msr": return `${who(record)} ${ported(record)} MSR ${hex(record.index ?? 0)}, a register that the hypervisor does not keep itself.`;
-    case "hypercall": return `${who(record)} called the hypervisor through the hypercall page.`;
+    case "hypercall": return `${who(record)} ${callDone(record)}`;
     case "hlt": return `${who(record)} executed HLT and waits.`;
     case "ring_full": return `${who(record)} had filled its ring of dirty pages up to the soft limit.`;
     case "shutdown": return `${who(record)} took a triple fault: it cannot go on.`;
@@ -110,6 +112,7 @@ function masked({ mask, vtl }) {
  */
 export function answered(record) {
   if (record.kind === "ring_full") return "Harvested: the entries were taken out, the ring was reset, and the vCPU runs on.";
+  if (record.kind === "hypercall") return callAnswered(record);
   switch (record.answer) {
     case "complete": return completed(record);
     case "retry": return "Retried: the page has its rights back, and the instruction ran again from its start.";

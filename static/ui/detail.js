@@ -4,6 +4,7 @@ import { grouped, hex } from "../base/numbers.js";
 import { timeText } from "../base/scale.js";
 import { rightsText } from "../base/rights.js";
 import { styleOf } from "../draw/kinds.js";
+import { callFacts } from "../model/calls.js";
 import { answered, valueOf, why } from "../model/words.js";
 import { chosenExit } from "../state/view.js";
 import { byId, make } from "./element.js";
@@ -83,7 +84,8 @@ function facts(record, clock) {
     ["msr", record.index === null ? null : hex(record.index)],
     ["port", record.port === null ? null : hex(record.port)],
     ["size", record.size ? `${record.size} B` : null],
-    ["data", record.data ? (record.kind === "hypercall" ? hex("0x" + record.data) : valueOf(record.data)) : null],
+    ["data", record.data && record.kind !== "hypercall" ? valueOf(record.data) : null],
+    ...callFacts(record),
     ["mask", record.mask === null ? null : `VTL${record.vtl} ${rightsText(record.mask)}`],
     ["raw", record.raw || null],
   ];

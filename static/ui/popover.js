@@ -67,7 +67,7 @@ function describe(guest, range) {
   const { common, mixed } = rightsOf(guest, range);
   const masks = guest.info?.masks ?? [];
   setText(byId("pop-range"), `${gpaText(range.first)} + ${pagesText(range.count)} (${bytes(range.count * 4096)})`);
-  setText(byId("pop-what"), `${slotsOf(guest, range)} · ${mixed ? "rights differ" : common === ALL ? "not fenced" : `fenced: ${missingText(common)}`}`);
+  setText(byId("pop-what"), `${slotsOf(guest, range)} · ${fenceText(guest, range, common, mixed)}`);
   const rights = executesApart(masks) ? APART : TIED;
   const wasIn = byId("pop-rights").contains(document.activeElement) ? document.activeElement?.textContent : null;
   const buttons = rights.map((right) => toggle(right, common, masks, guest.info?.mask_reason ?? ""));
@@ -78,6 +78,17 @@ function describe(guest, range) {
   byId("pop-reason").hidden = !lacking;
   setText(byId("pop-reason"), lacking ? (guest.info?.mask_reason ?? "") : "");
   /** @type {HTMLButtonElement} */ (byId("pop-clear")).disabled = common === ALL && !mixed;
+}
+
+/**
+ * @param {Guest} guest
+ * @param {Range} range
+ * @param {number} common
+ * @param {boolean} mixed
+ */
+function fenceText({ pages }, { first, count }, common, mixed) {
+  if (common === ALL && !mixed) return "not fenced";
+  return `${mixed ? "rights differ" : `fenced: ${missingText(common)}`} · set by ${pages.settersIn(first, first + count)}`;
 }
 
 /**

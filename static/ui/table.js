@@ -15,7 +15,7 @@ const MOST_ROWS = 500;
 export function fillTable(guest) {
   const { pages } = guest;
   const system = guest.info?.system_pages ?? 0;
-  const runs = runsOf(0, pages.count, (page) => pages.owner[page] * 32 + pages.rights[page] * 2 + (page < system ? 1 : 0));
+  const runs = runsOf(0, pages.count, (page) => pages.owner[page] * 512 + pages.setters[page] * 32 + pages.rights[page] * 2 + (page < system ? 1 : 0));
   const rows = runs.slice(0, MOST_ROWS).map(({ first, count }) => row(guest, first, count, first < system));
   byId("table-rows").replaceChildren(...rows);
   const more = runs.length > MOST_ROWS ? ` First ${MOST_ROWS} of ${grouped(runs.length)} rows.` : "";
@@ -41,7 +41,7 @@ function row(guest, first, count, system) {
     if (guest.faults.level(guest.faults.stamps[page], guest.now) > 0) denied++;
   }
   const cells = [gpaText(first), grouped(count), slot ? `${slot.slot}${flags}${system ? " system" : ""}` : "void",
-    slot ? rightsText(guest.pages.rights[first]) : "–", ...[written, hot, denied].map(grouped)];
+    slot ? rightsText(guest.pages.rights[first]) : "–", guest.pages.settersIn(first, first + 1) || "–", ...[written, hot, denied].map(grouped)];
   return make("tr", "", ...cells.map((text) => make("td", "", text)));
 }
 

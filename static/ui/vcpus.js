@@ -64,6 +64,6 @@ function update({ item, dot, vtl, rip, rate }, vcpu) {
   setText(vtl, `VTL${vcpu.vtl}`);
   setText(rip, where(vcpu));
   setText(rate, `${short(vcpu.rate)}/s`);
-  const tip = `vCPU ${vcpu.index} is ${vcpu.state}: ${ABOUT[vcpu.state] ?? ""} ${vcpu.exits.toLocaleString("en")} exits so far.`;
+  const tip = `vCPU ${vcpu.index} is ${vcpu.state}: ${ABOUT[vcpu.state] ?? ""} It is in VTL${vcpu.vtl}. ${vcpu.exits.toLocaleString("en")} exits and ${vcpu.switches.toLocaleString("en")} VTL switches so far.`;
   if (item.dataset.tip !== tip) item.dataset.tip = tip;
 }

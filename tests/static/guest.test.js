@@ -69,3 +69,38 @@ test("a harvest that lost entries is marked when it happens, not again when the 
   guest.apply(frame({ time: 7 }, { dirty_losses: 3 }));
   assert.deepEqual(guest.history.losses.map(({ time }) => time), [7]);
 });
+
+/** @param {number} time @param {object} given @returns {import("../../static/model/types").ExitRecord} */
+function exit(time, given) {
+  return {
+    seq: time, time, vcpu: 0, vtl: 0, kind: "hypercall", rip: 0, text: "", listing: [], raw: "", answer: "complete", gpa: null, gva: null,
+    access: null, size: null, data: null, mask: null, port: null, index: null, call: null, switch: null, ...given,
+  };
+}
+
+test("the lane of a vCPU changes its VTL when the exit did, not when the frame came", () => {
+  const guest = new Guest();
+  const vcpu = { index: 0, vtl: 0, state: "running", rip: 0, exits: 0, rate: 0, switches: 0, registers: null };
+  guest.apply(frame({ time: 1 }, { vcpus: [vcpu] }));
+  const there = exit(5, { switch: { from_vtl: 0, to_vtl: 1, reason: "call" } });
+  const back = exit(8, { vtl: 1, switch: { from_vtl: 1, to_vtl: 0, reason: "return" } });
+  guest.apply(frame({ time: 9, exits: [there, back] }, { vcpus: [{ ...vcpu, switches: 2 }] }));
+  assert.deepEqual(guest.history.stays[0].map(({ time, vtl }) => [time, vtl]), [[1, 0], [5, 1], [8, 0]]);
+});
+
+test("an exit from another VTL tells of a switch that no record told", () => {
+  const guest = new Guest();
+  guest.apply(frame({ exits: [exit(3, { vtl: 0 }), exit(6, { vtl: 1 })] }));
+  assert.deepEqual(guest.history.stays[0].map(({ time, vtl }) => [time, vtl]), [[3, 0], [6, 1]]);
+});
+
+test("a mask says who set it, until it is lifted", () => {
+  const guest = new Guest();
+  guest.apply(frame({ masks: new Uint32Array([0x210, 2, 13, 0x212, 2, 13 | (3 << 4)]) }));
+  assert.deepEqual([...guest.pages.rights.subarray(0x20f, 0x215)], [15, 13, 13, 13, 13, 15]);
+  assert.equal(guest.pages.missingIn(0x200, 0x240), 2);
+  assert.equal(guest.pages.settersIn(0x200, 0x212), "the scenario");
+  assert.equal(guest.pages.settersIn(0x211, 0x220), "the scenario and a hypercall of VTL1");
+  guest.apply(frame({ masks: new Uint32Array([]) }));
+  assert.equal(guest.pages.settersIn(0, 1024), "");
+});

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { callFacts } from "../../static/model/calls.js";
 import { answered, line, lossText, valueOf, why } from "../../static/model/words.js";
 
 /** @type {import("../../static/model/types").ExitRecord} */
 const STORE = {
   seq: 1, time: 0, vcpu: 0, vtl: 0, kind: "protection", rip: 0x10018, text: "mov [rdi], rax", listing: [], raw: "KVM_EXIT_MMIO",
   answer: "complete", gpa: 0x210000, gva: 0x210000, access: "write", size: 8, data: "2a00000000000000", mask: 13, port: null, index: null,
+  call: null, switch: null,
 };
 
 test("a denied store, in the stream and in a sentence", () => {
@@ -53,4 +55,49 @@ test("an MSR is read or written by number; an exception goes to the guest", () =
 test("lost ring entries are counted in words", () => {
   assert.match(lossText(1), /once: all logged pages/);
   assert.match(lossText(1200), /1,200 times/);
+});
+
+/** @type {import("../../static/model/types").CallRecord} */
+const FENCE = {
+  name: "ModifyVtlProtectionMask", code: 0xc, fast: false, start: 0, count: 4, reps: 4, rdx: 0x10100, r8: 0, status: "SUCCESS", finished: true, why: "",
+};
+const CALL = { ...STORE, kind: "hypercall", vtl: 1, gpa: null, gva: null, access: null, size: null, mask: null, data: "000000040000000c" };
+
+test("a hypercall by name, reps and status", () => {
+  const made = { ...CALL, call: FENCE };
+  assert.deepEqual(line(made), { act: "ModifyVtlProtectionMask", on: "4/4 reps", remark: "✓ SUCCESS" });
+  assert.equal(why(made), "vCPU 0, in VTL1, made the hypercall ModifyVtlProtectionMask for 4 reps.");
+  assert.match(answered(made), /gets SUCCESS in RAX, with 4 of 4 reps completed/);
+});
+
+test("a refused hypercall has another sign, and says what this host lacks", () => {
+  const refused = { ...CALL, call: { ...FENCE, reps: 0, status: "OPERATION_FAILED", why: "no mask RW-" } };
+  assert.equal(line(refused).remark, "✕ OPERATION_FAILED");
+  assert.match(answered(refused), /On this host: no mask RW-/);
+});
+
+test("a hypercall that goes on has no status yet", () => {
+  const stretch = { ...CALL, call: { ...FENCE, count: 510, reps: 64, finished: false } };
+  assert.deepEqual(line(stretch), { act: "ModifyVtlProtectionMask", on: "64/510 reps", remark: "… goes on" });
+  assert.match(answered(stretch), /rep 64 of 510/);
+});
+
+test("a hypercall's fields: slow with gpas, fast with registers", () => {
+  const slow = new Map(callFacts({ ...CALL, call: FENCE }));
+  assert.equal(slow.get("call"), "ModifyVtlProtectionMask, code 0xc");
+  assert.equal(slow.get("in"), "0x10100 (gpa)");
+  assert.equal(slow.get("out"), "0x0: none");
+  assert.equal(slow.get("rcx"), "0x40000000c");
+  const fast = new Map(callFacts({ ...CALL, call: { ...FENCE, fast: true, count: 0, r8: 1 } }));
+  assert.equal(fast.get("r8"), "0x1");
+  assert.match(String(fast.get("reps")), /not a rep call/);
+});
+
+test("a VTL switch by where it leads; a call that was not served by its registers", () => {
+  const switched = { ...CALL, vtl: 0, switch: { from_vtl: 0, to_vtl: 1, reason: "call" } };
+  assert.deepEqual(line(switched), { act: "VTL call", on: "", remark: "VTL0 → VTL1" });
+  assert.match(answered(switched), /goes on in VTL1/);
+  assert.equal(line(CALL).remark, "not served");
+  assert.match(answered({ ...CALL, answer: "inject" }), /#UD/);
+  assert.equal(new Map(callFacts(CALL)).get("rcx"), "0x40000000c");
 });

@@ -1,22 +1,24 @@
 """The fold: what a log says is so."""
 
 from engine.model.bitmap import pack_bitmap
-from engine.model.commands import Churn, DeleteSlot, SetPolicy, SetSlot, SetSpeed
+from engine.model.commands import Churn, DeleteSlot, SetMask, SetPolicy, SetSlot, SetSpeed
 from engine.model.events import (
     CommandTaken,
     DirtyHarvested,
     ExitTaken,
+    HypercallServed,
     MaskChanged,
     PhaseChanged,
     SlotChanged,
     VcpuChanged,
+    VtlSwitched,
 )
-from engine.model.exits import IoExit, ProtectionExit
+from engine.model.exits import HypercallExit, IoExit, ProtectionExit
 from engine.model.memslot import Memslot
 from engine.model.page_set import PageSet
 from engine.model.rights import Access
 from engine.model.scenario import Scenario, VcpuSpec
-from engine.session.fold import RECENT_EXITS, View
+from engine.session.fold import RECENT_EXITS, SETTER_SHIFT, Setter, View
 
 SLOT = Memslot(1, 0x200000, 0x100000, 0x200000, 1)
 SCENARIO = Scenario(name="x", ram=4 << 20, slots=(SLOT,), vcpus=(VcpuSpec(guest="spin"), VcpuSpec(guest="spin")))
@@ -32,6 +34,15 @@ def folded(*events) -> View:
 def denied(seq: int, gpa: int = 0x210000) -> ExitTaken:
     exit = ProtectionExit(vcpu=1, rip=0x12007, gpa=gpa, access=Access.WRITE, size=8, data=bytes(8))
     return ExitTaken(seq=seq, time=seq, exit=exit, mask=1)
+
+
+def hypercall(seq: int) -> ExitTaken:
+    return ExitTaken(seq=seq, time=seq, exit=HypercallExit(vcpu=1, vtl=1, input=0x4_0000_000C, rdx=0x10100, r8=0))
+
+
+def served(seq: int) -> HypercallServed:
+    what, status = "ModifyVtlProtectionMask", "SUCCESS"
+    return HypercallServed(seq=seq, time=seq, vcpu=1, vtl=1, call=what, status=status, reps=4, count=4, finished=True)
 
 
 def test_exits_are_counted_by_kind_and_by_vcpu() -> None:
@@ -64,6 +75,34 @@ def test_masks_of_vtl0_are_kept_by_page() -> None:
     fence = MaskChanged(seq=1, time=0, vtl=0, first=0x210, pages=4, rights=1, before=())
     lifted = MaskChanged(seq=2, time=0, vtl=0, first=0x211, pages=1, rights=15, before=((0x211, 1, 1),))
     assert list(folded(fence, lifted).masks.runs()) == [(0x210, 1, 1), (0x212, 2, 1)]
+
+
+def test_a_mask_says_who_set_it() -> None:
+    def fence(seq: int, gfn: int) -> MaskChanged:
+        return MaskChanged(seq=seq, time=0, vtl=0, first=gfn, pages=1, rights=1, before=())
+
+    view = folded(
+        fence(1, 0x210),
+        CommandTaken(seq=2, time=0, command=SetMask(base=0x211000, pages=1, rights=1)),
+        fence(3, 0x211),
+        CommandTaken(seq=4, time=0, command=SetMask(base=0x212000, pages=1, rights=1), by="script"),
+        fence(5, 0x212),
+        hypercall(6),
+        served(7),
+        fence(8, 0x213),
+    )
+    setters = [Setter(key >> SETTER_SHIFT) for _, _, key in view.masks.runs()]
+    assert setters == [Setter.SCENARIO, Setter.COMMAND, Setter.SCRIPT, Setter.VTL1]
+
+
+def test_what_a_call_came_to_is_kept_with_its_exit_as_long_as_that_is_fresh() -> None:
+    switched = VtlSwitched(seq=4, time=0, vcpu=1, from_vtl=1, to_vtl=0, reason="return")
+    view = folded(hypercall(1), served(2), hypercall(3), switched)
+    assert view.fresh_outcomes == {1: served(2), 3: switched}
+    assert (view.vcpus[1].vtl, view.vcpus[1].switches, view.vcpus[0].switches) == (0, 1, 0)
+    for seq in range(5, 5 + RECENT_EXITS):
+        view.apply(denied(seq))
+    assert view.fresh_outcomes == {}
 
 
 def test_dirt_of_several_harvests_is_merged_and_taken_once() -> None:

@@ -1,9 +1,9 @@
-from engine.model.events import ExitTaken
-from engine.model.exits import HltExit, IoExit, ProtectionExit
+from engine.model.events import ExitTaken, HypercallServed, VtlSwitched
+from engine.model.exits import HltExit, HypercallExit, IoExit, ProtectionExit
 from engine.model.resolution import Complete, Retry
 from engine.model.rights import Access
 from engine.session.records import around, exit_record, instruction_text
-from engine.session.status import Line
+from engine.session.status import CallRecord, Line, SwitchRecord
 
 LISTING = ((0x10000, "mov rdi,0x210000"), (0x10007, "inc qword ptr [rdi]"), (0x1000A, "jmp 0x10007"))
 INC = bytes.fromhex("48ff07")
@@ -41,3 +41,41 @@ def test_ports_and_ends() -> None:
     assert (out.port, out.data, out.gpa) == (0x10, "2a", None)
     assert exit_record(ExitTaken(seq=1, time=0, exit=HltExit(vcpu=0)), ()).answer == ""
     assert exit_record(ExitTaken(seq=1, time=0, exit=HltExit(vcpu=0), resolution=Retry()), ()).answer == "retry"
+
+
+def test_a_hypercall_is_shown_by_its_fields_and_what_came_of_it() -> None:
+    exit = HypercallExit(vcpu=0, vtl=1, input=0x40_01FE_0000_000C, rdx=0x210000, r8=0)
+    told = HypercallServed(
+        seq=2,
+        time=0,
+        vcpu=0,
+        vtl=1,
+        call="ModifyVtlProtectionMask",
+        status="SUCCESS",
+        reps=128,
+        count=510,
+        finished=False,
+    )
+    record = exit_record(ExitTaken(seq=1, time=0, exit=exit, resolution=Complete()), (), told)
+    assert record.call == CallRecord(
+        name="ModifyVtlProtectionMask",
+        code=0xC,
+        fast=False,
+        start=64,
+        count=510,
+        reps=128,
+        rdx=0x210000,
+        r8=0,
+        status="SUCCESS",
+        finished=False,
+        why="",
+    )
+
+
+def test_a_vtl_switch_is_no_hypercall_by_number_and_an_unserved_call_is_neither() -> None:
+    taken = ExitTaken(seq=1, time=0, exit=HypercallExit(vcpu=0, input=0, rdx=0, r8=0), resolution=Complete())
+    switched = VtlSwitched(seq=2, time=0, vcpu=0, from_vtl=0, to_vtl=1, reason="call")
+    assert exit_record(taken, (), switched).switch == SwitchRecord(0, 1, "call")
+    assert exit_record(taken, (), switched).call is None
+    unserved = exit_record(taken, ())
+    assert (unserved.call, unserved.switch) == (None, None)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from engine.model.commands import Pause, Run, SetMask
+from engine.session.fold import SETTER_SHIFT, Setter
 from engine.session.frame import DIRTY, EXITS, FAULTS, INFO, KEYFRAME, MASKS, STATUS, decode_frame
 from engine.session.host import Host
 from engine.session.session import Session
@@ -52,6 +53,6 @@ def test_exits_faults_masks_and_dirt_are_told_once(session: Session) -> None:
     exits = msgspec.json.decode(found[EXITS], type=list[ExitRecord])
     assert [record.kind for record in exits] == ["protection"] * 20
     assert struct.unpack("<I", found[FAULTS]) == (0x210,)
-    assert struct.unpack("<3I", found[MASKS]) == (0x210, 1, 0xD)
+    assert struct.unpack("<3I", found[MASKS]) == (0x210, 1, 0xD | Setter.COMMAND << SETTER_SHIFT)
     again = sections(session)
     assert not {EXITS, FAULTS, MASKS, DIRTY} & set(again)

@@ -1,0 +1,64 @@
+"""A guest that fences itself, on screen: hypercalls and VTL switches by name, who set a mask; on both hypervisors."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.axe import grave
+from tests.e2e.scenarios import saved
+from tests.peers.screen import Screen
+from tests.peers.server import Server
+
+LAB = Path("labs/guest-fences-itself/scenario.yaml").read_text()
+FENCED = 0x210000
+
+
+@pytest.fixture
+def screen(page: Page, either_lab: Server) -> Screen:
+    """Slow enough to be read, and stopped while the pages are fenced: in the middle of the stores that are denied."""
+    text = f"{LAB}limits: {{exits: 20}}\n"
+    return Screen(page).open(saved(page.request, either_lab.url, text), "ended")
+
+
+def test_a_hypercall_is_told_by_name_and_status(screen: Screen) -> None:
+    call = screen.stream.get_by_role("option").filter(has_text="ModifyVtlProtectionMask")
+    expect(call).to_contain_text("4/4 reps ✓ SUCCESS")
+    call.click()
+    detail = screen.page.get_by_role("region", name="One exit in detail")
+    expect(detail).to_contain_text("ModifyVtlProtectionMask, code 0xc")
+    expect(detail).to_contain_text("slow: parameters in memory")
+    expect(detail).to_contain_text("4 of 4 done, this time from 0")
+    assert grave(screen.page) == []
+
+
+def test_a_fast_hypercall_shows_registers(screen: Screen) -> None:
+    screen.stream.get_by_role("option").filter(has_text="EnablePartitionVtl").click()
+    expect(screen.page.get_by_role("region", name="One exit in detail")).to_contain_text(
+        "fast: parameters in registers"
+    )
+
+
+def test_the_switches_and_the_active_vtl(screen: Screen) -> None:
+    expect(screen.stream.get_by_role("option").filter(has_text="VTL call VTL0 → VTL1")).to_have_count(1)
+    expect(screen.stream.get_by_role("option").filter(has_text="VTL return VTL1 → VTL0")).to_have_count(1)
+    vcpu = screen.page.locator("#vcpus li").first
+    expect(vcpu).to_contain_text("VTL0")
+    expect(vcpu).to_have_attribute("data-tip", re.compile("2 VTL switches"))
+
+
+def test_a_vcpu_in_vtl1(page: Page, either_lab: Server) -> None:
+    """Stopped after the VTL call and VTL1's first hypercall."""
+    text = f"{LAB}limits: {{exits: 4}}\n"
+    Screen(page).open(saved(page.request, either_lab.url, text), "ended")
+    expect(page.locator("#vcpus li").first).to_contain_text("VTL1")
+    assert grave(page) == []
+
+
+def test_a_fenced_page_says_who_fenced_it(screen: Screen) -> None:
+    keyboard = screen.page.keyboard
+    keyboard.press("/")
+    keyboard.type(hex(FENCED))
+    keyboard.press("Enter")
+    expect(screen.page.locator("#pop-what")).to_contain_text("set by a hypercall of VTL1")
