@@ -8,6 +8,7 @@ from engine.abi.kvm import Ioctl
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported, closed
 from engine.hypervisor.contract.extensions import Statistics
+from engine.hypervisor.contract.masks import require_mask, require_vtl
 from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.contract.processor import MAX_INDEX, require_vcpu
 from engine.hypervisor.kvm import mappings, msr
@@ -19,13 +20,12 @@ from engine.hypervisor.kvm.statistics import KvmStatistics
 from engine.hypervisor.kvm.tracking import DirtyTracking
 from engine.hypervisor.kvm.vcpu import KvmVcpu
 from engine.hypervisor.kvm.vtl import Vtl
-from engine.hypervisor.rights_table import PAGES
 from engine.model.address import PAGE_SIZE, PageRange
 from engine.model.dirty import DirtyPage, DirtyWay
 from engine.model.layout import MAX_RAM
 from engine.model.memslot import Memslot
 from engine.model.page_set import PageSet
-from engine.model.rights import Rights, is_valid_mask, rights_text
+from engine.model.rights import Rights, rights_text
 
 E = TypeVar("E")
 _REGION = Ioctl.KVM_SET_USER_MEMORY_REGION.name
@@ -82,7 +82,9 @@ class KvmVm:
 
     def set_mask(self, vtl: int, pages: PageRange | PageSet, rights: Rights) -> None:
         """An mprotect a run of pages; when one is refused, those before it are undone."""
-        self._check_mask(vtl, pages.span, rights)
+        require_mask(vtl, len(self._space.vtls), pages, rights)
+        if not self._capabilities.enforces(rights):
+            raise Unsupported(f"mask {rights_text(rights)}", self._capabilities.mask_reason)
         self._require_open("set_mask")
         with self._space.lock:
             space, span = self._space.vtls[vtl], pages.span
@@ -190,20 +192,8 @@ class KvmVm:
             raise closed(call)
 
     def _vtl(self, vtl: int, call: str) -> Vtl:
-        if not 0 <= vtl < len(self._space.vtls):
-            raise HypervisorError(errno.EINVAL, call, "vtl", vtl, f"this vm has VTLs 0 to {len(self._space.vtls) - 1}")
+        require_vtl(call, vtl, len(self._space.vtls))
         return self._space.vtls[vtl]
-
-    def _check_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
-        self._vtl(vtl, "set_mask")
-        if vtl == len(self._space.vtls) - 1:
-            raise HypervisorError(errno.EINVAL, "set_mask", "vtl", vtl, "no higher VTL to restrict the highest")
-        if pages.first < 0 or pages.count < 0 or pages.stop > PAGES:
-            raise HypervisorError(errno.EINVAL, "set_mask", "pages", str(pages), f"within {MAX_RAM:#x} bytes")
-        if not is_valid_mask(rights):
-            raise HypervisorError(errno.EINVAL, "set_mask", "rights", rights_text(rights), "not a mask TLFS allows")
-        if not self._capabilities.enforces(rights):
-            raise Unsupported(f"mask {rights_text(rights)}", self._capabilities.mask_reason)
 
     def _check_region(self, slot: Memslot) -> None:
         """What the kernel cannot see: fields beyond its integers, and backing outside RAM."""

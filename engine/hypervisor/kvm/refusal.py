@@ -1,12 +1,12 @@
 """What is wrong with a region that the kernel has refused: the argument, its value, and the rule it broke."""
 
+from engine.hypervisor.kvm.ioctl import About
 from engine.hypervisor.slot_table import ADDRESS_SPACE_SHIFT, SlotTable
 from engine.model.address import PAGE_SIZE
 from engine.model.memslot import Memslot, SlotFlags
 
 KNOWN_FLAGS = int(SlotFlags.LOG | SlotFlags.READONLY)
 """As an integer: a flag's own complement has no unknown bits."""
-About = tuple[str, object, str]
 
 
 def refused(slot: Memslot, table: SlotTable, max_slots: int) -> About:

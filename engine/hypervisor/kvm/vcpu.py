@@ -4,6 +4,7 @@ import errno
 
 from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported, closed
+from engine.hypervisor.contract.masks import require_vtl
 from engine.hypervisor.contract.processor import require_registers
 from engine.hypervisor.contract.vectors import require_exception
 from engine.hypervisor.kvm import cpuid, events, exits, single_step
@@ -97,9 +98,7 @@ class KvmVcpu:
 
     def enter_vtl(self, vtl: int) -> None:
         """EBUSY while an exit waits to be answered or an access to be made again."""
-        highest = len(self._space.vtls) - 1
-        if not 0 <= vtl <= highest:
-            raise HypervisorError(errno.EINVAL, "enter_vtl", "vtl", vtl, f"this vm has VTLs 0 to {highest}")
+        require_vtl("enter_vtl", vtl, len(self._space.vtls))
         self._require_settled("enter_vtl")
         self._seat.enter_vtl(vtl)
         self._entry.start = self._seat.active.registers().rip

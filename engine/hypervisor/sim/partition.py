@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.extensions import Snapshots, Statistics
+from engine.hypervisor.contract.masks import require_vtl
 from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.contract.processor import require_vcpu
 from engine.hypervisor.sim.code_pages import CodePages
@@ -137,8 +138,7 @@ class SimVm:
 
     def memory(self, vtl: int = 0) -> SimMemory:
         """The same for every VTL: slots are in common and masks do not bind the VMM."""
-        if not 0 <= vtl < self._space.vtls:
-            raise HypervisorError(errno.EINVAL, "memory", "vtl", vtl, "no such VTL")
+        require_vtl("memory", vtl, self._space.vtls)
         return self._memory
 
     def ram(self) -> memoryview:

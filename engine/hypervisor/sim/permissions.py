@@ -4,7 +4,8 @@ import errno
 
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.extensions import Attribute
-from engine.hypervisor.sim.space import Space, require_pages
+from engine.hypervisor.contract.masks import require_pages
+from engine.hypervisor.sim.space import Space
 from engine.model.address import PAGE_SIZE, PageRange
 from engine.model.page_set import PageSet
 from engine.model.rights import Rights

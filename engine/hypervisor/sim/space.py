@@ -5,7 +5,7 @@ import errno
 import msgspec
 
 from engine.hypervisor.contract.errors import HypervisorError
-from engine.hypervisor.rights_table import PAGES
+from engine.hypervisor.contract.masks import require_mask, require_vtl
 from engine.hypervisor.sim.dirty import DirtyLogs, DirtyState
 from engine.hypervisor.sim.protections import NEEDS, Protections, State
 from engine.hypervisor.sim.regions import MAX_SLOTS, check_region
@@ -13,7 +13,7 @@ from engine.hypervisor.slot_table import SlotState, SlotTable
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE, PageRange
 from engine.model.memslot import Memslot, SlotFlags
 from engine.model.page_set import PageSet
-from engine.model.rights import Access, Rights, is_valid_mask
+from engine.model.rights import Access, Rights
 
 READONLY = int(SlotFlags.READONLY)
 """As an int: the flag's own class takes half a microsecond to test, on every TLB miss."""
@@ -55,10 +55,7 @@ class Space:
 
     def set_mask(self, vtl: int, pages: PageRange | PageSet, rights: Rights) -> None:
         """Rights of `vtl`; they stay with the gfn. EINVAL as the contract says."""
-        _require(0 <= vtl < self.vtls - 1, "set_mask", "vtl", vtl, "no higher VTL may set this VTL's rights")
-        valid = 0 <= int(rights) <= int(Rights.RWX) and is_valid_mask(rights)
-        _require(valid, "set_mask", "rights", int(rights), "not a mask TLFS allows")
-        require_pages("set_mask", pages)
+        require_mask(vtl, self.vtls, pages, rights)
         self.protections.set_mask(vtl, pages, int(rights))
         self.generation += 1
 
@@ -69,11 +66,11 @@ class Space:
 
     def mask(self, vtl: int, gfn: int) -> int:
         """Rights bits; RWX where none was set."""
-        _require(0 <= vtl < self.vtls, "mask", "vtl", vtl, "no such VTL")
+        require_vtl("mask", vtl, self.vtls)
         return self.protections.masks[vtl].get(gfn)
 
     def masks(self, vtl: int, within: PageRange | None = None) -> list[tuple[PageRange, Rights]]:
-        _require(0 <= vtl < self.vtls, "masks", "vtl", vtl, "no such VTL")
+        require_vtl("masks", vtl, self.vtls)
         return self.protections.masks[vtl].restricted(within)
 
     def slot_at(self, gfn: int) -> Memslot | None:
@@ -157,13 +154,6 @@ class Space:
         _require(0 <= slot < MAX_SLOTS, call, "slot", slot, f"ids go from 0 to {MAX_SLOTS - 1}")
         if not self.dirty.logged(slot):
             raise HypervisorError(errno.ENOENT, call, "slot", slot, "no such slot, or it is not logged")
-
-
-def require_pages(call: str, pages: PageRange | PageSet) -> None:
-    """EINVAL for pages that no rights can be set of."""
-    span = pages.span
-    _require(span.first >= 0 and span.count >= 0, call, "pages", span.first, "not a page range")
-    _require(span.stop <= PAGES, call, "pages", span.stop, f"within the first {PAGES:#x} pages of guest memory")
 
 
 def _require(held: bool, call: str, argument: str, value: int, rule: str) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError, closed
+from engine.hypervisor.contract.masks import require_vtl
 from engine.hypervisor.contract.processor import require_registers
 from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.code_pages import CodePages
@@ -113,8 +114,7 @@ class SimVcpu:
         self._execution.inject(event, "inject")
 
     def enter_vtl(self, vtl: int) -> None:
-        if not 0 <= vtl < self._space.vtls:
-            raise HypervisorError(errno.EINVAL, "enter_vtl", "vtl", vtl, "no such VTL")
+        require_vtl("enter_vtl", vtl, self._space.vtls)
         self._require_answered("enter_vtl")
         self._processor.enter_vtl(vtl)
 
