@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from bench import against_c, exits, frames, latency, machine, simulator, space, viewers
+from bench import against_c, exits, frames, latency, machine, simulator, space, viewers, vtl
 from bench.figure import Absent, Figure, markdown, table
 
 GROUPS = {
@@ -12,6 +12,7 @@ GROUPS = {
     "against_c": against_c.measure,
     "simulator": simulator.measure,
     "space": space.measure,
+    "vtl": vtl.measure,
     "frames": frames.measure,
     "latency": latency.measure,
     "viewers": viewers.measure,

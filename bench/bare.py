@@ -15,6 +15,8 @@ KVM_GET_SREGS, KVM_SET_SREGS, KVM_SET_REGS = 0x8138AE83, 0x4138AE84, 0x4090AE82
 EXIT_REASON, KVM_EXIT_IO = 8, 2
 CODE = 0x1000
 """gpa of the code; real mode, so its segment is 0."""
+RAM = 1 << 20
+"""gpa of the second slot."""
 OUT_JMP = bytes.fromhex("ee ebfd")
 SREGS_SIZE, REGS_SIZE = 312, 144
 
@@ -32,6 +34,13 @@ class BareGuest:
         self._run = mmap.mmap(self.vcpu, fcntl.ioctl(self._kvm, KVM_GET_VCPU_MMAP_SIZE, 0))
         self._enter()
         self._prove()
+
+    def add_ram(self, size: int) -> int:
+        """A second slot, above the code's; the host's address of its memory, which no guest code touches."""
+        self._ram = mmap.mmap(-1, size)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self._ram))
+        fcntl.ioctl(self._vm, KVM_SET_USER_MEMORY_REGION, struct.pack("<IIQQQ", 1, 0, RAM, size, address))
+        return address
 
     def close(self) -> None:
         self._run.close()
