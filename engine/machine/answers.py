@@ -64,6 +64,9 @@ def _protection(exit: ProtectionExit, policy: OnProtection) -> Answer:
             return Answer(Drop())
         case "halt":
             return Answer(state="fenced", why=f"{exit.access} of {exit.gpa:#x} denied")
+        case "intercept":
+            # Once VTL1 has been told (intercepts.py); the instruction starts again when VTL1 returns.
+            return Answer(Retry())
         case "inject":
             return Answer(_FORBIDDEN)
         case "relax":

@@ -13,14 +13,16 @@ from engine.machine.answers import Answer, answer
 from engine.machine.control import apply
 from engine.machine.gate import Gate
 from engine.machine.harvest import harvest
-from engine.machine.hypercalls import PORTS, answer_call
+from engine.machine.hypercalls import PORTS, Answered, answer_call
+from engine.machine.intercepts import answer_violation
 from engine.machine.operations import Effect, carry_out, dirty, set_mask
 from engine.machine.script import Script
+from engine.machine.vsm_msrs import MSRS, answer_msr
 from engine.machine.vsm_state import Vsm
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.commands import AnyCommand
 from engine.model.events import CommandTaken, Event, ExitTaken, PhaseChanged, VcpuChanged
-from engine.model.exits import AnyExit, IoExit, ProtectionExit, RingFullExit
+from engine.model.exits import AnyExit, IoExit, MsrExit, ProtectionExit, RingFullExit
 from engine.model.scenario import OnProtection, Scenario
 
 Record = Callable[[type[Event], dict[str, Any]], None]
@@ -73,18 +75,26 @@ class Machine:
         if isinstance(exit, IoExit) and exit.port in PORTS and exit.data is not None:
             self._call(vcpu, exit)
             return
+        if isinstance(exit, MsrExit) and exit.index in MSRS:
+            self._carry(vcpu, answer_msr(self.vm, self.vsm, vcpu, exit, self.scenario.ram))
+            return
         if isinstance(exit, RingFullExit):
             self.record(dirty(harvest(self.vm), self.scenario.ram))
         mask: int | None = None
         if isinstance(exit, ProtectionExit):
             self._protection += 1
             mask = int(self.vm.mask(exit.vtl, exit.gpa >> PAGE_SHIFT))
+            if self.policy == "intercept":
+                self._carry(vcpu, answer_violation(self.vm, self.vsm, vcpu, exit, self.scenario.ram))
+                return
         found = answer(exit, self.policy)
         self.record([(ExitTaken, {"exit": exit, "resolution": found.resolution, "mask": mask})])
         self._apply(vcpu, exit, found, mask)
 
     def _call(self, vcpu: Vcpu, exit: IoExit) -> None:
-        answered = answer_call(self.vm, self.vsm, vcpu, exit, self.scenario.ram)
+        self._carry(vcpu, answer_call(self.vm, self.vsm, vcpu, exit, self.scenario.ram))
+
+    def _carry(self, vcpu: Vcpu, answered: Answered) -> None:
         self.record(answered.logged)
         if answered.stop:
             self.set_state(vcpu.index, "fenced", answered.stop)

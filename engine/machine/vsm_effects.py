@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.abi import x86
-from engine.abi.tlfs.interface import VP_ASSIST_ENABLE
+from engine.abi.tlfs.interface import SIMP_ENABLE, VP_ASSIST_ENABLE
 from engine.abi.tlfs.status import HvStatus
 from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.machine.operations import Effect, set_masks
@@ -45,6 +45,9 @@ def _obstacle(vm: Vm, effect: effects.AnyEffect) -> Obstacle | None:
             why = "a VTL begins in long mode, with the page tables of docs/guest.md"
             return None if _is_ours(context) else Obstacle(HvStatus.INVALID_REGISTER_VALUE, why)
         case effects.SetAssistPage(value=value) if value & VP_ASSIST_ENABLE:
+            there = any(value >> PAGE_SHIFT in slot.pages for slot in vm.slots.values())
+            return None if there else Obstacle(HvStatus.INVALID_REGISTER_VALUE, "no slot is there")
+        case effects.SetMessagePage(value=value) if value & SIMP_ENABLE:
             there = any(value >> PAGE_SHIFT in slot.pages for slot in vm.slots.values())
             return None if there else Obstacle(HvStatus.INVALID_REGISTER_VALUE, "no slot is there")
         case effects.SetHypercall():

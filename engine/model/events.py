@@ -106,13 +106,30 @@ class HypercallServed(Event, frozen=True, gc=False, kw_only=True, tag="served"):
 
 
 class VtlSwitched(Event, frozen=True, gc=False, kw_only=True, tag="vtl"):
-    """A vCPU goes on in another VTL, by a VTL call or a VTL return."""
+    """A vCPU goes on in another VTL, by a VTL call, a VTL return or an intercept."""
 
     vcpu: int
     from_vtl: int
     to_vtl: int
     reason: str
-    """`call` or `return`."""
+    """`call`, `return` or `intercept`."""
+
+
+class InterceptDelivered(Event, frozen=True, gc=False, kw_only=True, tag="intercept"):
+    """VTL `vtl` is told of an access that its mask denied: it has the message on SINT0, and is entered."""
+
+    vcpu: int
+    vtl: int
+    """The receiver's."""
+    from_vtl: int
+    gpa: int
+    gva: int | None
+    access: str
+    rip: int
+    queued: bool
+    """The slot still holds an earlier message, which is now flagged; this one comes at EOM."""
+    message: bytes
+    """All 256 bytes (TLFS, HV_MESSAGE)."""
 
 
 class PhaseChanged(Event, frozen=True, gc=False, kw_only=True, tag="phase"):
@@ -131,5 +148,6 @@ AnyEvent = (
     | VcpuChanged
     | HypercallServed
     | VtlSwitched
+    | InterceptDelivered
     | PhaseChanged
 )

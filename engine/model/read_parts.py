@@ -6,7 +6,7 @@ from engine.model.memslot import Memslot, SlotFlags
 from engine.model.node import Node
 from engine.model.rights import Rights, is_valid_mask, parse_rights
 
-POLICIES = ("complete", "drop", "halt", "relax", "inject")
+POLICIES = ("complete", "drop", "halt", "relax", "inject", "intercept")
 HIGHEST_SLOT = 32763
 """KVM_CAP_NR_MEMSLOTS is 32764 on x86."""
 

@@ -7,7 +7,7 @@ import msgspec
 from engine.model.dirty import DirtyWay
 from engine.model.memslot import Memslot
 
-OnProtection = Literal["complete", "drop", "halt", "relax", "inject"]
+OnProtection = Literal["complete", "drop", "halt", "relax", "inject", "intercept"]
 HypervisorChoice = Literal["auto", "kvm", "sim"]
 VsmProfile = Literal["tlfs", "openvmm", "kut-vsm"]
 

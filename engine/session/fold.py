@@ -13,6 +13,7 @@ from engine.model.events import (
     DirtyHarvested,
     ExitTaken,
     HypercallServed,
+    InterceptDelivered,
     MaskChanged,
     PhaseChanged,
     SlotChanged,
@@ -99,6 +100,8 @@ class View:
             case HypercallServed():
                 self._setter = Setter.VTL1
                 self._outcome(event)
+            case InterceptDelivered():
+                pass
             case PhaseChanged():
                 self.phase, self.why = event.phase, event.why
 

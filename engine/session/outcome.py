@@ -9,7 +9,15 @@ import msgspec
 from engine.machine.machine import Machine
 from engine.model.bitmap import unpack_bitmap
 from engine.model.commands import Harvest, Run
-from engine.model.events import AnyEvent, DirtyHarvested, ExitTaken, HypercallServed, PhaseChanged, VtlSwitched
+from engine.model.events import (
+    AnyEvent,
+    DirtyHarvested,
+    ExitTaken,
+    HypercallServed,
+    InterceptDelivered,
+    PhaseChanged,
+    VtlSwitched,
+)
 from engine.model.exits import ProtectionExit
 from engine.model.layout import SYSTEM_AREA, SYSTEM_SIZE
 from engine.model.page_set import PageSet
@@ -46,6 +54,21 @@ class Called(msgspec.Struct, frozen=True):
     reps: int
 
 
+class Intercepted(msgspec.Struct, frozen=True):
+    """One memory intercept, told to the VTL that denied the access."""
+
+    vcpu: int
+    vtl: int
+    """The receiver's."""
+    from_vtl: int
+    gpa: str
+    gva: str | None
+    access: str
+    rip: str
+    message: str
+    """The 256 bytes of the message, in hex."""
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """`dirty`: runs of pages as gpa+count outside the system area, written by anybody during the run."""
 
@@ -54,8 +77,9 @@ class Outcome(msgspec.Struct, frozen=True):
     exits: dict[str, int]
     protection: list[Denied]
     hypercalls: list[Called]
+    intercepts: list[Intercepted]
     vtl_switches: int
-    """VTL calls and returns."""
+    """VTL calls and returns, and entries for intercepts."""
     dirty: list[str]
     dirty_system: list[str]
     dirty_lost: bool
@@ -72,6 +96,7 @@ class Witness:
     def __init__(self) -> None:
         self.protection: list[Denied] = []
         self.hypercalls: list[Called] = []
+        self.intercepts: list[Intercepted] = []
         self.vtl_switches = 0
         self.dirty = PageSet()
         self.lost = False
@@ -83,6 +108,8 @@ class Witness:
                 self.protection.append(_denied(exit))
             case HypercallServed(finished=True):
                 self.hypercalls.append(Called(event.vcpu, event.vtl, event.call, event.status, event.reps))
+            case InterceptDelivered():
+                self.intercepts.append(_intercepted(event))
             case VtlSwitched():
                 self.vtl_switches += 1
             case DirtyHarvested():
@@ -103,6 +130,19 @@ def _denied(exit: ProtectionExit) -> Denied:
         access=str(exit.access),
         rip=hex(exit.rip),
         text=exit.text or instruction_text(exit.code, exit.rip),
+    )
+
+
+def _intercepted(event: InterceptDelivered) -> Intercepted:
+    return Intercepted(
+        vcpu=event.vcpu,
+        vtl=event.vtl,
+        from_vtl=event.from_vtl,
+        gpa=hex(event.gpa),
+        gva=None if event.gva is None else hex(event.gva),
+        access=event.access,
+        rip=hex(event.rip),
+        message=event.message.hex(),
     )
 
 
@@ -130,6 +170,7 @@ def _outcome(session: Session, witness: Witness, seconds: float) -> Outcome:
         exits=dict(view.exits),
         protection=witness.protection,
         hypercalls=witness.hypercalls,
+        intercepts=witness.intercepts,
         vtl_switches=witness.vtl_switches,
         dirty=(witness.dirty - SYSTEM_PAGES).text(),
         dirty_system=(witness.dirty & SYSTEM_PAGES).text(),

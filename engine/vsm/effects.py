@@ -85,6 +85,22 @@ class SetAssistPage(Effect, frozen=True, tag=True):
     value: int
 
 
+class SetMessagePage(Effect, frozen=True, tag=True):
+    """HV_X64_MSR_SIMP of a VTL on a processor."""
+
+    vp: int
+    vtl: int
+    value: int
+
+
+class QueueMessage(Effect, frozen=True, tag=True):
+    """The message that waits until the VTL has emptied the slot; none waits where it is empty."""
+
+    vp: int
+    vtl: int
+    message: bytes
+
+
 class SetSecureConfig(Effect, frozen=True, tag=True):
     """What `vtl` configures for the lower VTL `lower`: MBEC and the TLB lock."""
 
@@ -121,6 +137,8 @@ AnyEffect = (
     | SetHypercall
     | SetVina
     | SetAssistPage
+    | SetMessagePage
+    | QueueMessage
     | SetSecureConfig
     | SwitchVtl
     | WriteMemory

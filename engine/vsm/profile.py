@@ -33,6 +33,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """The elements of GetVpIndexFromApicId are 8 bytes, not 4."""
     vtl0_enable: HvStatus
     """For EnablePartitionVtl of VTL0."""
+    long_intercept: bool
+    """A memory intercept has the registers too: 0xF0 bytes of payload, not 0x50."""
     reps_at_once: int
     """A rep call returns to the guest after so many, to be continued."""
 
@@ -59,6 +61,8 @@ TLFS = Profile(
     padded_index=True,
     # Not specified; what the kvm-unit-tests for VSM expect.
     vtl0_enable=HvStatus.INVALID_PARAMETER,
+    # HV_X64_MEMORY_INTERCEPT_MESSAGE of the QEMU VSM branch and TLFS.
+    long_intercept=True,
     # TLFS gives a time, 50 us (Hypercall Continuation), not a number. Ours, so that a call of a full page is continued.
     reps_at_once=64,
 )
@@ -83,6 +87,8 @@ OPENVMM = Profile(
     # hvdef, and hv_vtl.c of Linux.
     padded_index=False,
     vtl0_enable=HvStatus.ACCESS_DENIED,
+    # hvdef, X64MemoryInterceptMessage.
+    long_intercept=False,
     # Its handlers go on to the end of the list.
     reps_at_once=MAX_REPS,
 )

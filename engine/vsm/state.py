@@ -57,12 +57,20 @@ class VpVtl(msgspec.Struct, frozen=True, kw_only=True):
     """HvRegisterVsmVina."""
     assist_page: int = 0
     """HV_X64_MSR_VP_ASSIST_PAGE."""
+    message_page: int = 0
+    """HV_X64_MSR_SIMP."""
+    queued: bytes = b""
+    """A message for SINT0 that waits until its slot is empty; empty: none."""
     secure: tuple[int, ...] = (0,) * interface.MAX_VTLS
     """VsmVpSecureConfig that this VTL has for each VTL below it."""
 
     @property
     def assist_gfn(self) -> int | None:
         return self.assist_page >> 12 if self.assist_page & interface.VP_ASSIST_ENABLE else None
+
+    @property
+    def message_gfn(self) -> int | None:
+        return self.message_page >> 12 if self.message_page & interface.SIMP_ENABLE else None
 
 
 class VpState(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from engine.vsm import effects
 from engine.vsm.effects import AnyEffect
 from engine.vsm.layout import bits, of_bits
 from engine.vsm.protection import mbec_active
+from engine.vsm.synic import end_of_message
 from engine.vsm.view import View
 
 Changes = tuple[AnyEffect, ...]
@@ -129,6 +130,24 @@ def _set_assist_page(view: View, vp: int, vtl: int, value: int) -> Changes | HvS
     return (effects.SetAssistPage(vp, vtl, value),)
 
 
+def _message_page(view: View, vp: int, vtl: int) -> int:
+    return view.partition.vps[vp].vtls[vtl].message_page
+
+
+def _set_message_page(view: View, vp: int, vtl: int, value: int) -> Changes | HvStatus:
+    if value & interface.SIMP_ENABLE and not view.partition.is_gfn(value >> 12):
+        return _BAD
+    return (effects.SetMessagePage(vp, vtl, value),)
+
+
+def _end_of_message(view: View, vp: int, vtl: int) -> int:
+    return 0
+
+
+def _set_end_of_message(view: View, vp: int, vtl: int, value: int) -> Changes:
+    return end_of_message(view, vp, vtl)
+
+
 def _guest_os_id(view: View, vp: int, vtl: int) -> int:
     return view.partition.vtls[vtl].guest_os_id
 
@@ -173,6 +192,8 @@ RULES: dict[int, Rule] = {
     RegisterName.GUEST_OS_ID: Rule(_guest_os_id, _set_guest_os_id),
     RegisterName.VP_INDEX: Rule(_vp_index),
     RegisterName.VP_ASSIST_PAGE: Rule(_assist_page, _set_assist_page),
+    RegisterName.SIMP: Rule(_message_page, _set_message_page),
+    RegisterName.EOM: Rule(_end_of_message, _set_end_of_message),
     RegisterName.VSM_CODE_PAGE_OFFSETS: Rule(_code_page_offsets),
     RegisterName.VSM_VP_STATUS: Rule(_vp_status),
     RegisterName.VSM_PARTITION_STATUS: Rule(_partition_status),

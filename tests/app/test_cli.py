@@ -27,14 +27,15 @@ masks:
 OUTCOME = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["hypervisor", "stopped", "exits", "protection", "hypercalls", "vtl_switches", "dirty", "dirty_system",
-                 "dirty_lost", "memory_sha256", "instructions", "seconds"],
+    "required": ["hypervisor", "stopped", "exits", "protection", "hypercalls", "intercepts", "vtl_switches", "dirty",
+                 "dirty_system", "dirty_lost", "memory_sha256", "instructions", "seconds"],
     "properties": {
         "hypervisor": {"enum": ["kvm", "sim"]},
         "stopped": {"type": "string"},
         "exits": {"type": "object", "additionalProperties": {"type": "integer"}},
         "protection": {"type": "array", "items": {"type": "object", "required": ["vcpu", "vtl", "gpa", "access"]}},
         "hypercalls": {"type": "array", "items": {"type": "object", "required": ["code", "status", "reps"]}},
+        "intercepts": {"type": "array", "items": {"type": "object", "required": ["gpa", "access", "rip", "message"]}},
         "vtl_switches": {"type": "integer", "minimum": 0},
         "dirty": {"type": "array", "items": {"type": "string", "pattern": r"^0x[0-9a-f]+\+\d+$"}},
         "dirty_system": {"type": "array"},
@@ -63,7 +64,7 @@ def test_run_prints_one_json_object(tmp_path: Path) -> None:
         {"vcpu": 0, "vtl": 0, "gpa": "0x210000", "gva": "0x210000", "access": "write", "rip": "0x10007",
          "text": "inc qword ptr [rdi]"},
     ]  # fmt: skip
-    assert (found["hypercalls"], found["vtl_switches"]) == ([], 0)
+    assert (found["hypercalls"], found["intercepts"], found["vtl_switches"]) == ([], [], 0)
     assert found["dirty"] == ["0x210000+2"]
     assert found["instructions"] == 4
 

@@ -98,7 +98,8 @@ class Vcpu(Protocol):
 
     def enter_vtl(self, vtl: int) -> None:
         """Go on in another VTL, with that VTL's own registers. EINVAL for a VTL the vm does not have; EBUSY as for
-        inject."""
+        inject, but an access answered with Retry is left: its instruction starts afresh in its own VTL. Unsupported
+        where KVM cannot take it back, as for an Inject."""
         ...
 
     def harvest_dirty_ring(self) -> RingHarvest:

@@ -109,6 +109,13 @@ class Fences:
             after = before(self._seat.addresses(), waiting, after) or after
         return replace(after, rip=waiting.origin.rip)
 
+    def take_back(self) -> None:
+        """An access answered with Retry that KVM still waits for: its instruction has not begun. Unsupported as
+        withdraw says."""
+        if self.pending is None and isinstance(self.again, Denied) and not self._lifted:
+            withdraw(self._space, self._seat, self.again)
+            self.again = None
+
     def _judge(self, denied: Denied, since: int, masked: bool = True) -> Verdict:
         return self._space.judge(self._seat.vtl, denied.gpa, denied.access, since, masked)
 

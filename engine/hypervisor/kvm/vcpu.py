@@ -99,6 +99,7 @@ class KvmVcpu:
     def enter_vtl(self, vtl: int) -> None:
         """EBUSY while an exit waits to be answered or an access to be made again."""
         require_vtl("enter_vtl", vtl, len(self._space.vtls))
+        self._fences.take_back()
         self._require_settled("enter_vtl")
         self._seat.enter_vtl(vtl)
         self._entry.start = self._seat.active.registers().rip

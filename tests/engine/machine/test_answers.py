@@ -15,6 +15,7 @@ DENIED = ProtectionExit(vcpu=0, gpa=0x210000, access=Access.WRITE, size=8, data=
         ("drop", Drop(), "running"),
         ("halt", None, "fenced"),
         ("relax", Retry(), "running"),
+        ("intercept", Retry(), "running"),
     ],
 )
 def test_a_protection_exit_is_answered_by_the_policy(policy, resolution, state) -> None:

@@ -6,6 +6,8 @@ STATUSES = 0x200000
 """Where the guest stores the result of each call, in order; R15 points to the next."""
 INPUT = 0x204000
 VTL1_STACK = 0x206000
+ASSIST, MESSAGES = 0x208000, 0x209000
+"""VTL1's VP assist page and message page."""
 PAGE = 0x210000
 
 _PROLOGUE = f"mov r15, {STATUSES:#x}"
@@ -63,6 +65,14 @@ def fence(rights: int, *gfns: int) -> str:
 
 def get_register(name: int, output: int, vtl: int = 0) -> str:
     return put(INPUT, PARTITION_ID_SELF, vtl << 32 | VP_INDEX_SELF, name) + call(0x1_0000_0050, r8=output)
+
+
+def set_register(name: int, value: int, vtl: int = 0x11) -> str:
+    """SetVpRegisters of one register of the calling processor; by default of VTL1."""
+    return put(INPUT, PARTITION_ID_SELF, vtl << 32 | VP_INDEX_SELF, name, 0, value, 0) + call(0x1_0000_0051)
+
+
+WITH_PAGES = (set_register(0x90013, ASSIST | 1), set_register(0xA0013, MESSAGES | 1))
 
 
 def guest(*vtl0: str, vtl1: tuple[str, ...] = ()) -> str:

@@ -9,12 +9,12 @@ import pytest
 
 from engine.hypervisor.contract.errors import HypervisorMissing, Unsupported
 from engine.model.commands import Churn, Harvest, Pause, Run, SetMask, SetPolicy, SetSpeed, Step
-from engine.model.events import HypercallServed
+from engine.model.events import HypercallServed, InterceptDelivered
 from engine.session.host import Host, host_for
 from engine.session.log_file import read_segment
 from engine.session.replay import replay
 from engine.session.session import Session
-from tests.engine.machine.vsm_guest import SETUP, STORE, VTL_CALL, VTL_RETURN, fence, guest, protect
+from tests.engine.machine.vsm_guest import PAGE, SETUP, STORE, VTL_CALL, VTL_RETURN, WITH_PAGES, fence, guest, protect
 
 GUESTS = [
     {"guest": "touch", "params": {"base": 0x200000, "pages": 32}},
@@ -57,9 +57,14 @@ def test_a_run_repeats_byte_for_byte(scenario, sim: Host, tmp_path: Path, seed: 
     assert b"".join(map(msgspec.msgpack.encode, again)) == b"".join(map(msgspec.msgpack.encode, first))
 
 
-def test_hypercalls_repeat_byte_for_byte(scenario, sim: Host, tmp_path: Path) -> None:
-    asm = guest(*SETUP, VTL_CALL, STORE, vtl1=(protect(), fence(1, *range(0x280, 0x280 + 100)), VTL_RETURN))
-    session = Session(scenario(vcpus=[{"asm": asm}]), sim, log=tmp_path / "log")
+FENCE_MANY = (protect(), fence(1, *range(0x280, 0x280 + 100)), VTL_RETURN)
+RELAX = (*WITH_PAGES, protect(), fence(1, PAGE >> 12), VTL_RETURN, fence(15, PAGE >> 12), VTL_RETURN)
+
+
+@pytest.mark.parametrize(("vtl1", "calls", "intercepts"), [(FENCE_MANY, 5, 0), (RELAX, 7, 1)])
+def test_hypercalls_and_intercepts_repeat(scenario, sim: Host, tmp_path: Path, vtl1, calls, intercepts) -> None:
+    made = scenario(vcpus=[{"asm": guest(*SETUP, VTL_CALL, STORE, vtl1=vtl1)}], on_protection="intercept")
+    session = Session(made, sim, log=tmp_path / "log")
     session.handle(Run())
     while session.view.phase != "ended":
         time.sleep(0.01)
@@ -68,7 +73,8 @@ def test_hypercalls_repeat_byte_for_byte(scenario, sim: Host, tmp_path: Path) ->
     header, logged = read_segment(tmp_path / "log-1.0")
     first = list(logged)
     session.close()
-    assert sum(isinstance(event, HypercallServed) for event in first) == 5
+    assert sum(isinstance(event, HypercallServed) for event in first) == calls
+    assert sum(isinstance(event, InterceptDelivered) for event in first) == intercepts
     again = replay(sim.hypervisor, header, first)
     assert b"".join(map(msgspec.msgpack.encode, again)) == b"".join(map(msgspec.msgpack.encode, first))
 
