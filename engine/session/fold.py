@@ -93,15 +93,8 @@ class View:
                 self._slot(event)
             case VcpuChanged():
                 self.vcpus[event.vcpu].state, self.vcpus[event.vcpu].why = event.state, event.why
-            case VtlSwitched():
-                vcpu = self.vcpus[event.vcpu]
-                vcpu.vtl, vcpu.switches = event.to_vtl, vcpu.switches + 1
-                self._outcome(event)
-            case HypercallServed():
-                self._setter = Setter.VTL1
-                self._outcome(event)
-            case InterceptDelivered():
-                pass
+            case VtlSwitched() | HypercallServed() | InterceptDelivered():
+                self._vsm(event)
             case PhaseChanged():
                 self.phase, self.why = event.phase, event.why
 
@@ -116,6 +109,18 @@ class View:
         self.fresh_exits.append(event)
         if isinstance(exit, ProtectionExit) and len(self.fresh_faults) < RECENT_FAULTS:
             self.fresh_faults[exit.gpa >> PAGE_SHIFT] = None
+
+    def _vsm(self, event: VtlSwitched | HypercallServed | InterceptDelivered) -> None:
+        match event:
+            case VtlSwitched():
+                vcpu = self.vcpus[event.vcpu]
+                vcpu.vtl, vcpu.switches = event.to_vtl, vcpu.switches + 1
+                self._outcome(event)
+            case HypercallServed():
+                self._setter = Setter.VTL1
+                self._outcome(event)
+            case InterceptDelivered():
+                pass
 
     def _outcome(self, event: HypercallServed | VtlSwitched) -> None:
         """It follows its exit in the log, with no other exit between."""

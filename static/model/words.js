@@ -115,11 +115,17 @@ export function answered(record) {
   if (record.kind === "hypercall") return callAnswered(record);
   switch (record.answer) {
     case "complete": return completed(record);
-    case "retry": return "Retried: the instruction starts again, once the page has its rights back or VTL1 has returned.";
+    case "retry": return retried(record);
     case "inject": return "Injected: the guest took #GP(0) at this instruction, through its own IDT; without one that is a triple fault.";
     case "drop": return `Dropped: ${DROPPED[record.access ?? "read"]}.`;
     default: return record.kind === "hlt" ? "The vCPU stays halted." : "Not answered: the vCPU is out of the guest for good.";
   }
+}
+
+/** @param {ExitRecord} record */
+function retried({ switch: switched }) {
+  if (!switched) return "Retried: the page has its rights back, and the instruction ran again from its start.";
+  return `Intercepted: VTL${switched.to_vtl} has the message, and is entered; when it returns, the instruction starts again.`;
 }
 
 /** @param {ExitRecord} record */

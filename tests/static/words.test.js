@@ -101,3 +101,9 @@ test("a VTL switch by where it leads; a call that was not served by its register
   assert.match(answered({ ...CALL, answer: "inject" }), /#UD/);
   assert.equal(new Map(callFacts(CALL)).get("rcx"), "0x40000000c");
 });
+
+test("an intercept names the VTL that is told", () => {
+  const switched = { from_vtl: 0, to_vtl: 1, reason: "intercept" };
+  assert.match(answered({ ...STORE, answer: "retry", switch: switched }), /^Intercepted: VTL1 /);
+  assert.match(answered({ ...STORE, answer: "retry", switch: null }), /^Retried/);
+});
