@@ -71,6 +71,8 @@ class View:
         self.fresh_exits: deque[ExitTaken] = deque(maxlen=RECENT_EXITS)
         self.fresh_outcomes: dict[int, HypercallServed | VtlSwitched] = {}
         """By seq of the fresh exit that led to it."""
+        self.fresh_setters: dict[int, Setter] = {}
+        """By seq of the fresh exit that the mask denied."""
         self.fresh_faults: dict[int, None] = {}
         self.fresh_dirty: list[DirtyHarvested] = []
         self.masks_changed = True
@@ -105,10 +107,18 @@ class View:
         vcpu.exits, vcpu.rip, vcpu.vtl = vcpu.exits + 1, exit.rip, exit.vtl
         if len(self.fresh_exits) == RECENT_EXITS:
             self.unshown += 1
-            self.fresh_outcomes.pop(self.fresh_exits[0].seq, None)
+            for kept in (self.fresh_outcomes, self.fresh_setters):
+                kept.pop(self.fresh_exits[0].seq, None)
         self.fresh_exits.append(event)
-        if isinstance(exit, ProtectionExit) and len(self.fresh_faults) < RECENT_FAULTS:
-            self.fresh_faults[exit.gpa >> PAGE_SHIFT] = None
+        if isinstance(exit, ProtectionExit):
+            self._denied(event.seq, exit)
+
+    def _denied(self, seq: int, exit: ProtectionExit) -> None:
+        gfn = exit.gpa >> PAGE_SHIFT
+        if len(self.fresh_faults) < RECENT_FAULTS:
+            self.fresh_faults[gfn] = None
+        if exit.vtl == 0 and (key := self.masks.get(gfn)) != Rights.RWX:
+            self.fresh_setters[seq] = Setter(key >> SETTER_SHIFT)
 
     def _vsm(self, event: VtlSwitched | HypercallServed | InterceptDelivered) -> None:
         match event:

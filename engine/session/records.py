@@ -14,7 +14,10 @@ Listing = tuple[tuple[int, str], ...]
 """Address and text of each instruction of a vCPU's program, ascending."""
 
 
-def exit_record(event: ExitTaken, listing: Listing, outcome: Outcome | None = None) -> ExitRecord:
+def exit_record(
+    event: ExitTaken, listing: Listing, outcome: Outcome | None = None, setter: int | None = None
+) -> ExitRecord:
+    """`setter`: who set the mask that denied it, as engine.session.fold numbers them."""
     exit = event.exit
     memory = exit if isinstance(exit, MemoryExit) else None
     return ExitRecord(
@@ -36,6 +39,7 @@ def exit_record(event: ExitTaken, listing: Listing, outcome: Outcome | None = No
         mask=event.mask,
         port=exit.port if isinstance(exit, IoExit) else None,
         index=exit.index if isinstance(exit, MsrExit) else None,
+        setter=setter,
         call=call_record(exit, outcome),
         switch=switch_record(outcome),
     )

@@ -91,11 +91,17 @@ class Sampler:
 
     def _exits(self, view: View) -> list[ExitRecord]:
         records = [
-            exit_record(event, self._listings[event.exit.vcpu], view.fresh_outcomes.get(event.seq))
+            exit_record(
+                event,
+                self._listings[event.exit.vcpu],
+                view.fresh_outcomes.get(event.seq),
+                view.fresh_setters.get(event.seq),
+            )
             for event in view.fresh_exits
         ]
         view.fresh_exits.clear()
         view.fresh_outcomes.clear()
+        view.fresh_setters.clear()
         return records
 
     def _dirty(self, view: View) -> Section:

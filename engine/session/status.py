@@ -142,6 +142,8 @@ class ExitRecord(msgspec.Struct, frozen=True):
     port: int | None = None
     index: int | None = None
     """Of the MSR, on an msr exit."""
+    setter: int | None = None
+    """Who set that mask (docs/frame.md), where the log tells it."""
     call: CallRecord | None = None
     """On a hypercall exit that was served."""
     switch: SwitchRecord | None = None

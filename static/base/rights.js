@@ -6,6 +6,13 @@ export const KX = 4;
 export const UX = 8;
 export const X = KX | UX;
 export const ALL = 15;
+/** Who set a mask, as engine/session/fold.py numbers them. */
+const SETTERS = ["the scenario", "a command", "the script", "a hypercall of VTL1"];
+
+/** @param {number} setter */
+export function setterText(setter) {
+  return SETTERS[setter] ?? "one that this page does not know";
+}
 
 /**
  * Fixed width, for tables and cells: `RWX`, `R--`, `R-K`, `---`.

@@ -1,14 +1,12 @@
 // What every page is: the slot that holds it and the rights VTL0 has, page by page and in blocks of 32.
 
-import { ALL } from "../base/rights.js";
+import { ALL, setterText } from "../base/rights.js";
 import { fromTriples } from "../base/runs.js";
 import { BLOCK } from "./heat.js";
 
 /** @typedef {import("./types").SlotStatus} SlotStatus */
 
 const SETTER_SHIFT = 4;
-/** As engine/session/fold.py numbers them. */
-const SETTERS = ["the scenario", "a command", "the script", "a hypercall of VTL1"];
 
 export class Pages {
   /** @param {number} count */
@@ -17,7 +15,7 @@ export class Pages {
     /** Index into `slots` plus one; 0 is void. */
     this.owner = new Uint8Array(count);
     this.rights = new Uint8Array(count).fill(ALL);
-    /** Who took rights away, an index of SETTERS; of no meaning where none is missing. */
+    /** Who took rights away, see setterText; of no meaning where none is missing. */
     this.setters = new Uint8Array(count);
     this.missing = new Uint8Array(Math.ceil(count / BLOCK));
     this.backed = new Uint8Array(Math.ceil(count / BLOCK));
@@ -84,7 +82,7 @@ export class Pages {
   settersIn(first, end) {
     const found = new Set();
     for (let page = first; page < Math.min(end, this.count); page++) {
-      if (this.rights[page] !== ALL) found.add(SETTERS[this.setters[page]] ?? "unknown");
+      if (this.rights[page] !== ALL) found.add(setterText(this.setters[page]));
     }
     return [...found].join(" and ");
   }

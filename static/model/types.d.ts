@@ -105,6 +105,7 @@ export interface ExitRecord {
   mask: number | null;
   port: number | null;
   index: number | null;
+  setter: number | null;
   call: CallRecord | null;
   switch: SwitchRecord | null;
 }

@@ -1,7 +1,7 @@
 // An exit in words: a line for the stream, why it happened, and what was done about it.
 
 import { grouped, hex } from "../base/numbers.js";
-import { missingText, rightsText } from "../base/rights.js";
+import { missingText, rightsText, setterText } from "../base/rights.js";
 import { callAnswered, callDone, callLine } from "./calls.js";
 
 /** @typedef {import("./types").ExitRecord} ExitRecord */
@@ -101,9 +101,9 @@ function tried(record) {
 }
 
 /** @param {ExitRecord} record */
-function masked({ mask, vtl }) {
+function masked({ mask, vtl, setter }) {
   if (mask === null) return "The page's mask denied it.";
-  return `The page's mask for VTL${vtl} is ${rightsText(mask)}: ${missingText(mask)}.`;
+  return `The page's mask for VTL${vtl} is ${rightsText(mask)}: ${missingText(mask)}.${setter === null ? "" : ` Set by ${setterText(setter)}.`}`;
 }
 
 /**

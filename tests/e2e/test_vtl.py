@@ -56,6 +56,12 @@ def test_a_vcpu_in_vtl1(page: Page, either_lab: Server) -> None:
     assert grave(page) == []
 
 
+def test_a_denied_store_says_who_set_the_mask(screen: Screen) -> None:
+    screen.stream.get_by_role("option").filter(has_text="denied").first.click()
+    detail = screen.page.get_by_role("region", name="One exit in detail")
+    expect(detail).to_contain_text("Set by a hypercall of VTL1.")
+
+
 def test_a_fenced_page_says_who_fenced_it(screen: Screen) -> None:
     keyboard = screen.page.keyboard
     keyboard.press("/")

@@ -7,13 +7,18 @@ import { answered, line, lossText, valueOf, why } from "../../static/model/words
 const STORE = {
   seq: 1, time: 0, vcpu: 0, vtl: 0, kind: "protection", rip: 0x10018, text: "mov [rdi], rax", listing: [], raw: "KVM_EXIT_MMIO",
   answer: "complete", gpa: 0x210000, gva: 0x210000, access: "write", size: 8, data: "2a00000000000000", mask: 13, port: null, index: null,
-  call: null, switch: null,
+  setter: null, call: null, switch: null,
 };
 
 test("a denied store, in the stream and in a sentence", () => {
   assert.deepEqual(line(STORE), { act: "write", on: "0x210000", remark: "denied R-X" });
   assert.equal(why(STORE), "vCPU 0, in VTL0, stored 8 bytes to 0x210000. The page's mask for VTL0 is R-X: no W.");
   assert.match(answered(STORE), /once/);
+});
+
+test("a denied store says who set the mask, where that is known", () => {
+  assert.match(why({ ...STORE, setter: 3 }), /no W\. Set by a hypercall of VTL1\.$/);
+  assert.match(why({ ...STORE, setter: 1 }), /Set by a command\.$/);
 });
 
 test("a dropped load gets all ones, a dropped store vanishes, a dropped fetch is skipped", () => {

@@ -95,6 +95,15 @@ def test_a_mask_says_who_set_it() -> None:
     assert setters == [Setter.SCENARIO, Setter.COMMAND, Setter.SCRIPT, Setter.VTL1]
 
 
+def test_a_denied_access_knows_who_had_set_the_mask_by_then() -> None:
+    fence = MaskChanged(seq=1, time=0, vtl=0, first=0x210, pages=1, rights=1, before=())
+    command = CommandTaken(seq=3, time=0, command=SetMask(base=0x210000, pages=1, rights=0xD))
+    again = MaskChanged(seq=4, time=0, vtl=0, first=0x210, pages=1, rights=0xD, before=((0x210, 1, 1),))
+    unknown = denied(6, 0x300000)
+    view = folded(fence, denied(2), command, again, denied(5), unknown)
+    assert view.fresh_setters == {2: Setter.SCENARIO, 5: Setter.COMMAND}
+
+
 def test_what_a_call_came_to_is_kept_with_its_exit_as_long_as_that_is_fresh() -> None:
     switched = VtlSwitched(seq=4, time=0, vcpu=1, from_vtl=1, to_vtl=0, reason="return")
     view = folded(hypercall(1), served(2), hypercall(3), switched)
