@@ -151,3 +151,10 @@ def test_36_entering_by_sysenter_and_waiting_for_a_store(kvm: Guest, sim: Guest,
         assert faults if instruction == "sysexit" else isinstance(exit, InternalError)
     assert isinstance(sim.vcpu.run(), HltExit)
     assert sim.vcpu.registers().rip == handler_of(UD) + 1
+
+
+def test_37_a_table_that_changes_without_a_flush(kvm: Guest, sim: Guest) -> None:
+    entry = PAGE_DIRECTORIES + 8 * (PAGE >> 21)
+    for guest, kinds in ((kvm, (ShutdownExit,) if emulates(kvm) else (ShutdownExit, HltExit)), (sim, (HltExit,))):
+        guest.load("mov rcx, [rbx]\nmov qword ptr [rdi], 0\nmov rcx, [rbx]\nhlt", rbx=PAGE, rdi=entry)
+        assert isinstance(guest.vcpu.run(), kinds)
