@@ -1,8 +1,11 @@
 """The same scenario on kvm and sim: the same protection exits, dirty pages and memory, over guests and masks."""
 
+from pathlib import Path
+
 import pytest
 
 from engine.hypervisor.contract.errors import HypervisorMissing
+from engine.machine.program import check_scenario
 from engine.model.page_set import PageSet
 from engine.model.scenario import Scenario
 from engine.session.host import Host, host_for
@@ -90,3 +93,14 @@ def test_an_exception_in_place_of_a_denied_store_is_taken_alike(scenario, mask: 
     assert essence(real) == essence(simulated)
     assert [denied.gpa for denied in simulated.protection] == ["0x203000"] * 4
     assert real.dirty == simulated.dirty == ["0x200000+3", "0x204000+1"]
+
+
+def test_a_monitor_in_vtl1_is_told_alike() -> None:
+    """The lab: two skipped requests for each of two pages, then the third is granted."""
+    made = check_scenario(Path("labs/vtl1-answers/scenario.yaml").read_bytes())
+    real, simulated = (run_to_end(made, host_of(made, name)) for name in ("kvm", "sim"))
+    assert essence(real) == essence(simulated)
+    assert (real.hypercalls, real.intercepts, real.vtl_switches) == (simulated.hypercalls, simulated.intercepts, 14)
+    asked = [(told.gpa, told.access) for told in simulated.intercepts]
+    assert asked == [("0x210008", "write"), ("0x211000", "read")] * 3
+    assert simulated.dirty == ["0x210000+4", "0x218000+3"]

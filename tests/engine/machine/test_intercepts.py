@@ -1,10 +1,12 @@
 """A denied access becomes an intercept for VTL1's own code, the same on every hypervisor."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.machine.program import check_scenario
 from engine.model.events import InterceptDelivered, MaskChanged, VcpuChanged, VtlSwitched
 from engine.session.host import Host
 from engine.session.outcome import run_to_end
@@ -166,3 +168,31 @@ def test_an_outcome_has_the_intercepts(host, scenario) -> None:
     (one,) = outcome.intercepts
     assert (one.vtl, one.from_vtl, one.gpa, one.access, len(one.message)) == (1, 0, hex(PAGE), "write", 512)
     assert (outcome.vtl_switches, outcome.stopped) == (4, "hlt")
+
+
+LAB = Path("labs/vtl1-answers/scenario.yaml")
+
+
+def lab(host: Host, change: tuple[str, str] = ("", "")) -> Ran:
+    made = check_scenario(LAB.read_text().replace(*change).encode())
+    return Ran(host, lambda **_: made, "")
+
+
+def test_the_monitor_logs_each_access_and_gives_way_at_the_third(host: Host) -> None:
+    ran = lab(host)
+    assert ran.words(0x213000, 14) == [0x210008, 1, 0x211000, 0] * 3 + [0, 0]
+    assert ran.words(0x212008, 4) == [0x5EC7E7, 0x5EC7E7, 0, 0]
+    assert (ran.words(0x210008, 1), ran.end) == ([1], "halted")
+
+
+def test_a_monitor_that_does_not_empty_its_slot_ends_the_vcpu(host: Host) -> None:
+    """As the lab says: the second message waits, the third cannot be told."""
+    ran = lab(host, ("mov dword ptr [rsi], 0", "nop"))
+    assert [event.queued for event in ran.of(InterceptDelivered)] == [False, True]
+    assert (ran.end, len(ran.denied)) == ("fenced", 3)
+
+
+def test_a_secret_that_may_be_read_makes_no_intercepts(host: Host) -> None:
+    ran = lab(host, (".quad 0x211000, 0x0, 0", ".quad 0x211000, 0x1, 0"))
+    assert [event.gpa for event in ran.of(InterceptDelivered)] == [0x210008] * 3
+    assert ran.words(0x212008, 4) == [0x5EC7E7] * 4
