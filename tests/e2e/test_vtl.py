@@ -68,3 +68,12 @@ def test_a_fenced_page_says_who_fenced_it(screen: Screen) -> None:
     keyboard.type(hex(FENCED))
     keyboard.press("Enter")
     expect(screen.page.locator("#pop-what")).to_contain_text("set by a hypercall of VTL1")
+
+
+def test_every_policy_is_in_reach(screen: Screen) -> None:
+    """The row of policies is as wide as its panel, however many there are."""
+    panel = screen.page.get_by_role("complementary", name="Machine").bounding_box()
+    last = screen.page.locator("#policy button").last.bounding_box()
+    assert panel is not None
+    assert last is not None
+    assert last["x"] + last["width"] <= panel["x"] + panel["width"]
