@@ -57,7 +57,8 @@ class Vcpu(Protocol):
         single_step, else Unsupported.
 
         EBUSY: the last exit is not answered. Only Interrupted, HltExit, RingFullExit, ShutdownExit and InternalError
-        need no answer. After a RingFullExit nothing executes until rings are harvested and reset.
+        need no answer. After a RingFullExit nothing executes until rings are harvested and reset; after a ShutdownExit
+        nothing ever does, and each run returns it again.
         """
         ...
 

@@ -17,7 +17,7 @@ from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace
 from engine.model.cpuid import CpuidLeaf
 from engine.model.dirty import DirtyPage, RingHarvest
-from engine.model.exits import AnyExit, Interrupted
+from engine.model.exits import AnyExit, Interrupted, ShutdownExit
 from engine.model.registers import Registers
 from engine.model.resolution import Inject, Resolution
 
@@ -32,6 +32,7 @@ class KvmVcpu:
         self._fences = Fences(space, self._seat, index)
         self._entry = Entry(space, self._seat, self._fences, index, behaviour.out_past, self._at_kick)
         self._kicked, self._thread = False, 0
+        self._dead: ShutdownExit | None = None
 
     @property
     def vtl(self) -> int:
@@ -47,12 +48,15 @@ class KvmVcpu:
             self._require_step(budget)
         if self._fences.pending is not None:
             raise HypervisorError(errno.EBUSY, "run", rule="the last exit has not been answered")
+        if self._dead is not None:
+            return self._dead
         self._thread = here.thread
-        if budget is not None:
-            return self._step()
-        exit = None
+        exit = None if budget is None else self._step()
         while exit is None:
             exit = self._interrupted(self.registers().rip) if self._kicked else self._entry.enter()
+        if isinstance(exit, ShutdownExit):
+            # Entered again, kernels go on with whatever the processor has been left with (measured on kvm_pvm).
+            self._dead = exit
         return exit
 
     def resolve(self, exit: AnyExit, resolution: Resolution) -> None:

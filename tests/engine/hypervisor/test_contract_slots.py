@@ -173,6 +173,13 @@ def test_an_exception_without_an_idt_is_a_triple_fault(guest: Guest, instruction
     assert isinstance(guest.vcpu.run(), ShutdownExit)
 
 
+def test_a_vcpu_that_has_shut_down_stays_so(guest: Guest) -> None:
+    guest.load("ud2\nhlt")
+    exit = guest.vcpu.run()
+    guest.vcpu.set_registers(Registers(rip=exit.rip + 2))
+    assert guest.vcpu.run() == exit
+
+
 def test_a_kick_ends_a_run_that_would_not_end(guest: Guest) -> None:
     guest.load("spin: inc rbx\njmp spin")
     timer = threading.Timer(0.05, guest.vcpu.kick)
