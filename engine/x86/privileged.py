@@ -1,4 +1,5 @@
-"""Instructions of ring 0 that set or read the processor's own registers: which one, and with what value."""
+"""Instructions of ring 0 that set or read the processor's own registers: which one, and with what value. And
+those of any ring that a hypervisor must look at as well: CPUID, RDTSC, CMPXCHG8B."""
 
 import re
 from functools import lru_cache
@@ -9,8 +10,10 @@ import msgspec
 from engine.model.registers import NAMES, Registers
 from engine.x86.decode import MAX_LENGTH, decode_raw
 
-_OPERATION = re.compile(rb"\x0f(?:[\x05\x22\x23\x30\x32\x33]|\x00[\x18-\x1f\x58-\x5f\x98-\x9f\xd8-\xdf])")
-_CUT_OFF = re.compile(rb"\x0f\x00?\Z")
+_OPERATION = re.compile(
+    rb"\x0f(?:[\x05\x22\x23\x30-\x33\xa2]|\x00[\x18-\x1f\x58-\x5f\x98-\x9f\xd8-\xdf]|\x01\xf9|\xc7[\x08-\x0f\x48-\x4f\x88-\x8f])"
+)
+_CUT_OFF = re.compile(rb"\x0f[\x00\x01\xc7]?\Z")
 """What may go on in the next page."""
 _PREFIXES = frozenset(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3" + bytes(range(0x40, 0x50)))
 _NAMES = {
@@ -20,11 +23,16 @@ _NAMES = {
     iced.Mnemonic.SYSCALL: "syscall",
     iced.Mnemonic.LTR: "ltr",
     iced.Mnemonic.MOV: "mov",
+    iced.Mnemonic.CPUID: "cpuid",
+    iced.Mnemonic.RDTSC: "rdtsc",
+    iced.Mnemonic.RDTSCP: "rdtscp",
+    iced.Mnemonic.CMPXCHG8B: "cmpxchg8b",
+    iced.Mnemonic.CMPXCHG16B: "cmpxchg16b",
 }
 
 
 class Privileged(msgspec.Struct, frozen=True, gc=False):
-    """`name`: rdmsr, wrmsr, rdpmc, syscall, ltr, or mov; `target` the register that is set (cr0, dr7, ...), `source`
+    """`name`: mov, or else the mnemonic; `target` the register that is set (cr0, dr7, ...), `source`
     the general register it comes from, empty for memory."""
 
     name: str

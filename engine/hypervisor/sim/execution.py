@@ -12,7 +12,7 @@ from engine.hypervisor.sim.exits import Verdict
 from engine.hypervisor.sim.plain import RIP, DeniedStore
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.scratch import Piece
-from engine.hypervisor.sim.stop import Denied, Guarded, Jump, MsrAccess, PortAccess, Stop
+from engine.hypervisor.sim.stop import Anew, Denied, Guarded, Jump, MsrAccess, PortAccess, Stop
 from engine.hypervisor.sim.trial import Cause, TrialState
 from engine.model.address import PAGE_SIZE
 from engine.model.exits import AnyExit, HltExit
@@ -135,6 +135,8 @@ class Execution:
             case Jump():
                 self._core.go(found.registers, found.cs, found.ss)
                 self._core.executed += 1
+            case Anew():
+                pass
             case _:
                 self.asked, self.queued = found, exits.msr_exit(found, self._cpu.where())
 

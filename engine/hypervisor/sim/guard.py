@@ -10,7 +10,7 @@ from engine.hypervisor.contract.vectors import GENERAL_PROTECTION, INVALID_OPCOD
 from engine.hypervisor.sim import msrs
 from engine.hypervisor.sim.deliver import Event, Segment
 from engine.hypervisor.sim.space import Space
-from engine.hypervisor.sim.stop import Guarded, Jump, MsrAccess
+from engine.hypervisor.sim.stop import Anew, Guarded, Jump, MsrAccess
 from engine.model.registers import Registers
 from engine.x86.privileged import Privileged, privileged
 
@@ -24,7 +24,9 @@ _CR3_KNOWN = (1 << 52) - 1
 class Cpu(Protocol):
     """What a decision takes, beside the instruction."""
 
-    def repaired(self) -> Registers: ...
+    @property
+    def begun(self) -> int: ...
+    def registers(self) -> Registers: ...
     def msr(self, index: int) -> int: ...
 
 
@@ -39,7 +41,7 @@ class Guard:
         found = privileged(self._code())
         if found is None:
             return None
-        registers = self._cpu.repaired()
+        registers = self._cpu.registers()
         match found.name:
             case "rdmsr" | "wrmsr":
                 return self._msr(found, registers)
@@ -48,6 +50,9 @@ class Guard:
                 return self._system_call(found, registers) if enabled else Event(INVALID_OPCODE)
             case "rdpmc":
                 return _FAULT
+            case "cpuid" | "rdtsc" | "rdtscp" | "cmpxchg8b" | "cmpxchg16b":
+                # Within a block, the engine's flags are wrong behind these where an instruction of it had set them.
+                return None if self._cpu.begun == 1 else Anew()
             case "ltr":
                 return _FAULT if found.source and not getattr(registers, found.source) & 0xFFFC else None
             case _:

@@ -34,7 +34,11 @@ class Jump(msgspec.Struct, frozen=True, gc=False):
     ss: Segment
 
 
-Guarded = Event | MsrAccess | Jump
+class Anew(msgspec.Struct, frozen=True, gc=False):
+    """The instruction is executed as the first of a run: the engine does it right only there."""
+
+
+Guarded = Event | MsrAccess | Jump | Anew
 """What takes the place of an instruction that the engine is not to do."""
 
 

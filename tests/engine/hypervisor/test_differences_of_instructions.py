@@ -5,7 +5,7 @@ import pytest
 from engine.conformance.handlers import handle
 from engine.hypervisor.contract.vectors import DEBUG
 from engine.model.exits import AnyExit, HltExit, InternalError, IoExit, MemoryExit, ProtectionExit
-from engine.model.layout import PAGE_DIRECTORIES, code_base
+from engine.model.layout import PAGE_DIRECTORIES, code_base, stack_top
 from engine.model.resolution import Complete, Drop, Retry
 from engine.model.rights import Rights
 from tests.engine.hypervisor.guest import Guest, all_exits, emulates, facts
@@ -65,6 +65,15 @@ def test_17_the_carry_that_a_rotation_takes_over_a_fence(kvm: Guest, sim: Guest)
         guest.load("cmp rax, rbx\nrcl dword ptr [rdi], 1\nhlt", rax=0x7F, rbx=0x500000, rdi=PAGE)
         all_exits(guest)
         assert guest.word() & 0xFFFFFFFF == rotated
+
+
+def test_17_the_flags_behind_a_push_of_them(kvm: Guest, sim: Guest) -> None:
+    parity, adjust = 0x4, 0x10
+    for guest, flags in ((kvm, parity), (sim, parity | adjust)):
+        guest.load("add rax, rbx\npushfq\nhlt", rax=0x8000_0000, rbx=0)
+        all_exits(guest)
+        assert guest.vcpu.registers().rflags & 0x8D5 == flags
+        assert guest.word(stack_top(0) - 8) & 0x8D5 == parity
 
 
 def test_18_the_order_of_two_loads(kvm: Guest, sim: Guest) -> None:

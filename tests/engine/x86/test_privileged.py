@@ -20,6 +20,11 @@ KNOWN = {
     "mov cr4, r15": Privileged("mov", 4, "cr4", "r15"),
     "mov cr8, rax": Privileged("mov", 4, "cr8", "rax"),
     "mov dr7, rcx": Privileged("mov", 3, "dr7", "rcx"),
+    "cpuid": Privileged("cpuid", 2),
+    "rdtsc": Privileged("rdtsc", 2),
+    "rdtscp": Privileged("rdtscp", 3),
+    "cmpxchg8b [rdi]": Privileged("cmpxchg8b", 3),
+    "lock cmpxchg16b [rdi+8]": Privileged("cmpxchg16b", 6),
 }
 PREFIXES = [b"\x66", b"\xf2", b"\xf3", b"\x2e", b"\x64", b"\x48", b"\x41"]
 ANY = st.sampled_from(list(KNOWN))

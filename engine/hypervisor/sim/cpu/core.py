@@ -101,7 +101,7 @@ class Core:
         if found.port is not None and status == uc.UC_ERR_OK:
             return Stop("io", found.at, found.port)
         if found.guarded is not None and begun <= count:
-            self._repair()
+            # No fault: the engine leaves at the hook with its flags as they are, nothing is to be repaired.
             return Stop("guarded", found.at, guarded=found.guarded)
         if self._vector is not None or status == uc.UC_ERR_INSN_INVALID:
             return self._raised(begun)
