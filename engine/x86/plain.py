@@ -38,7 +38,7 @@ def plain_store(code: bytes, rip: int) -> PlainStore | None:
     (to,) = references(code, rip)
     if found.op1_kind != iced.OpKind.REGISTER:
         return PlainStore(found.len, to, None, 0, found.immediate(1))
-    source = _SOURCES.get(found.op1_register)
+    source = SOURCES.get(found.op1_register)
     return None if source is None else PlainStore(found.len, to, *source, 0)
 
 
@@ -59,7 +59,8 @@ def _full(register: Any) -> int:
     return int(iced.RegisterExt.full_register(register))
 
 
-_SOURCES = _sources()
+SOURCES = _sources()
+"""By register: its place in model.registers.NAMES, and how far up in it."""
 
 
 @lru_cache(maxsize=4096)

@@ -19,7 +19,6 @@ BASE = 0x200000
 BP, UD, GP = 3, 6, 13
 FENCED = {"vtl": 0, "base": BASE + 0x1000, "pages": 1, "mask": "RX"}
 CROSSING = f"mov rdi, {BASE + 0xFFC:#x}\nmov rax, 0x1122334455667788\nmov [rdi], rax\nhlt"
-LOCKED = f"mov rdi, {BASE + 0x1000:#x}\nlock inc qword ptr [rdi]\nhlt"
 
 LOADS = f"mov rdi, {BASE:#x}\nmov rax, [rdi+0x5000]\nmov [rdi+0x2000], rax\nhlt"
 
@@ -60,12 +59,6 @@ def test_2_each_clock_is_named(kvm: Host, sim: Host) -> None:
 def test_3_masks(kvm: Host, sim: Host) -> None:
     assert set(kvm.hypervisor.capabilities.masks) == {Rights.NONE, Rights.R, Rights.RX, Rights.RWX}
     assert set(sim.hypervisor.capabilities.masks) == {Rights.NONE, Rights.R, Rights.RW, Rights.RX, Rights.RWX}
-
-
-def test_4_what_a_locked_store_writes_is_told_only_where_it_is_denied_whole(scenario, kvm: Host, sim: Host) -> None:
-    told = (1).to_bytes(8, "little")
-    assert denied(scenario, kvm, LOCKED)[0].data == (told if kvm.hypervisor.capabilities.denies_whole else None)
-    assert denied(scenario, sim, LOCKED)[0].data == told
 
 
 def test_5_a_first_load_may_be_in_the_log(scenario, kvm: Host, sim: Host) -> None:

@@ -24,8 +24,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Every Rights value that set_mask can enforce."""
     denies_whole: bool
     """Of a denied instruction nothing has happened while its exit is open, and every exit of a store tells its bytes.
-    False: the part of a store that lies on another page may be in memory already, and a store tells none
-    that is locked or whose instruction's fetch was denied as well."""
+    False: the part of a store that lies on another page may be in memory already, and a store whose instruction's
+    fetch was denied as well may tell none."""
     logs_loads: bool
     """The dirty log may also hold pages that were loaded from for the first time and never written."""
     mask_reason: str = ""

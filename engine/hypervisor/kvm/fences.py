@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from engine.hypervisor.contract.vectors import require_exception
 from engine.hypervisor.kvm import answers, events, msr
+from engine.hypervisor.kvm.foretold import foretold
 from engine.hypervisor.kvm.pending import STORE, WHOLE, Denied, Io, Msr, Pending
 from engine.hypervisor.kvm.rewind import before
 from engine.hypervisor.kvm.seat import Seat
@@ -124,11 +125,17 @@ class Fences:
         return self._space.vtls[self._seat.vtl].masks.get(denied.gpa >> PAGE_SHIFT) == Rights.R
 
     def _tell(self, denied: Denied, verdict: Verdict) -> AnyExit:
-        if self._trial and denied.shape is WHOLE and denied.access is Access.WRITE:
-            data = self._trial.told(self._seat.active, self._seat.addresses(), denied, self._answers)
-            denied = replace(denied, data=data)
+        if denied.shape is WHOLE and denied.access is Access.WRITE:
+            denied = replace(denied, data=self._foretold(denied))
         self.pending, self._fenced = denied, verdict is _PROTECTION
         return denied.exit(self._index, self._seat.vtl, verdict)
+
+    def _foretold(self, denied: Denied) -> bytes | None:
+        """What a store of which nothing has happened would store; None where that cannot be told."""
+        addresses = self._seat.addresses()
+        if self._trial:
+            return self._trial.told(self._seat.active, addresses, denied, self._answers)
+        return foretold(addresses, denied, self._seat.active.page.registers())
 
     def _let_pass(self, denied: Denied) -> None:
         """Finish the access as if nothing forbade it."""

@@ -1,4 +1,4 @@
-"""Rows 14 to 23 of docs/differences.md: what single instructions do on each hypervisor."""
+"""Rows 4 and 14 to 23 of docs/differences.md: what single instructions do on each hypervisor."""
 
 import pytest
 
@@ -33,6 +33,18 @@ def test_15_the_resume_flag_within_a_repetition(kvm: Guest, sim: Guest) -> None:
         seen.append(guest.vcpu.registers().rflags & RESUME)
     assert seen[1] == 0
     assert not emulates(kvm) or seen[0] == RESUME
+
+
+def test_4_what_is_stored_from_a_page_that_must_not_be_executed(kvm: Guest, sim: Guest) -> None:
+    told: list[list[bytes | None]] = []
+    for guest in (kvm, sim):
+        guest.fence(Rights.NONE)
+        guest.load("push rcx\njmp rdx", at=PAGE)
+        guest.load("jmp rbx\nhlt", rbx=PAGE, rcx=5, rdx=code_base(0) + 2, rsp=PAGE + 0x800)
+        exits = [exit for exit in guest.drive() if isinstance(exit, ProtectionExit)]
+        told.append([exit.data for exit in exits if exit.access == "write"])
+    five = (5).to_bytes(8, "little")
+    assert told == [[None if emulates(kvm) else five], [five]]
 
 
 def test_16_a_locked_store_that_is_dropped(kvm: Guest, sim: Guest) -> None:
