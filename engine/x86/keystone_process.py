@@ -76,9 +76,10 @@ def _ask(child: "subprocess.Popen[bytes]", text: bytes, base: int, seconds: floa
 
 
 def _exactly(pipe: IO[bytes], size: int, until: float) -> bytes:
-    parts = bytearray()
+    parts, waiting = bytearray(), select.poll()  # select(2) knows no descriptor above 1023, and a server has more
+    waiting.register(pipe, select.POLLIN)
     while len(parts) < size:
-        ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
+        ready = waiting.poll(max(0.0, until - time.monotonic()) * 1000)
         part = os.read(pipe.fileno(), size - len(parts)) if ready else b""
         if not part:
             raise TimeoutError("keystone did not answer")

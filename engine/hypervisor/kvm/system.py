@@ -3,6 +3,7 @@
 import errno
 import os
 import platform
+import weakref
 from pathlib import Path
 
 from engine.abi.kvm import API_VERSION, DEVICE, Cap, Ioctl
@@ -43,13 +44,14 @@ class KvmHypervisor:
 
     def __init__(self, device: str = DEVICE) -> None:
         self._device = _open(device)
+        self._close = weakref.finalize(self, os.close, self._device)
         try:
             _check(self._device, device)
             install_kick_signal()
             self._behaviour = _probed(self._device, device)
             self._capabilities = _capabilities(self._device, self._behaviour)
         except BaseException:
-            os.close(self._device)
+            self._close()
             raise
 
     @property
@@ -61,8 +63,8 @@ class KvmHypervisor:
         return KvmVm(self._device, self._capabilities, self._behaviour, ram, vtls)
 
     def close(self) -> None:
-        """Running vms keep their own descriptors."""
-        os.close(self._device)
+        """Running vms keep their own descriptors. Done by itself once nobody refers to it any more."""
+        self._close()
 
 
 def _open(device: str) -> int:

@@ -12,14 +12,17 @@ from tests.engine.hypervisor.guest import Guest
 
 
 @pytest.fixture(params=["sim", "kvm"])
-def hypervisor(request: pytest.FixtureRequest) -> Hypervisor:
+def hypervisor(request: pytest.FixtureRequest) -> Iterator[Hypervisor]:
     """Real KVM is skipped, with the reason, where it is not there."""
     if request.param == "sim":
-        return SimHypervisor()
-    return real_kvm()
+        yield SimHypervisor()
+        return
+    real = real_kvm()
+    yield real
+    real.close()
 
 
-def real_kvm() -> Hypervisor:
+def real_kvm() -> KvmHypervisor:
     """Skips the test, with the reason, where there is none."""
     try:
         return KvmHypervisor()

@@ -1,6 +1,7 @@
 """The process around keystone: it answers, it is replaced when it hangs or dies."""
 
 import os
+import resource
 import signal
 import threading
 from collections.abc import Iterator
@@ -46,3 +47,16 @@ def test_threads_take_turns(keystone: KeystoneProcess) -> None:
     for call in calls:
         call.join()
     assert sorted(code[1] for _, code in answers) == list(range(8))
+
+
+def test_a_process_with_many_descriptors_assembles_as_well(keystone: KeystoneProcess) -> None:
+    """As a server with a thousand viewers has: the child's pipes are numbered above 1023."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2048)), hard))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert keystone.encode("hlt", 0) == (0, b"\xf4")
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

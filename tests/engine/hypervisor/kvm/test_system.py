@@ -45,6 +45,18 @@ def test_a_failed_opening_leaves_nothing_open(tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+@pytest.mark.usefixtures("kvm")
+def test_one_that_is_forgotten_gives_its_descriptor_back() -> None:
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = opened()
+    hypervisor = KvmHypervisor()
+    assert opened() == before + 1
+    del hypervisor
+    assert opened() == before
+
+
 def test_what_a_stock_kernel_enforces(guest: Guest) -> None:
     """Measured by the probe: closed and read-only pages hold; of the masks without X, RW is not to be had."""
     capabilities = guest.vm.capabilities
