@@ -45,6 +45,8 @@ APPEND = (
     "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off audit=0 nokaslr no_timer_check tsc=reliable "
     "random.trust_cpu=on rdinit=/init"
 )
+# One host thread emulates both processors in turn, so that neither meets code that the other is just rewriting.
+ACCELERATOR = "tcg,thread=single"
 Runs = tuple[tuple[str, ...], ...]
 """Arguments of pytests that run side by side."""
 DIED = 124
@@ -99,23 +101,23 @@ def project_archive(runs: Runs) -> bytes:
         return out.read()
 
 
-def qemu(root: Path, initrd: Path, accelerator: str) -> list[str]:
+def qemu(root: Path, initrd: Path) -> list[str]:
     share = root / "usr/share"
     kernel = next((root / "boot").glob("vmlinuz-*"))
     return [
         str(root / "usr/bin/qemu-system-x86_64"), "-L", str(share / "seabios"), "-L", str(share / "qemu"),
-        "-accel", accelerator, "-machine", "q35", "-cpu", "EPYC", "-smp", "2", "-m", str(MEMORY),
+        "-accel", ACCELERATOR, "-machine", "q35", "-cpu", "EPYC", "-smp", "2", "-m", str(MEMORY),
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-monitor", "none",
         "-kernel", str(kernel), "-initrd", str(initrd), "-append", APPEND,
     ]  # fmt: skip
 
 
-def boot(root: Path, initrd: Path, seconds: int, accelerator: str) -> int:
+def boot(root: Path, initrd: Path, seconds: int) -> int:
     """Power the machine on; pytest's exit status once it is off, DIED when that is not within these seconds."""
     environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(str(root / place) for place in LIBRARIES)}
     began = time.monotonic()
     with tempfile.TemporaryFile() as errors:
-        command = ["timeout", "-k", "5", str(seconds), *qemu(root, initrd, accelerator)]
+        command = ["timeout", "-k", "5", str(seconds), *qemu(root, initrd)]
         nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
         machine = subprocess.Popen(command, stdin=nothing, stdout=pipe, stderr=errors, env=environment)
         assert machine.stdout is not None
@@ -139,20 +141,16 @@ def listen(console: IO[bytes]) -> int:
     return status
 
 
-def try_twice(run: Callable[[str], int]) -> int:
-    """A machine that died is tried once more: its emulated kernel panicked now and then. A test that failed is not.
-
-    The second time one host thread emulates both processors in turn: slower, and neither meets code that the other is
-    just rewriting, which is what the panics were about.
-    """
-    status = run("tcg,thread=multi")
+def try_twice(run: Callable[[], int]) -> int:
+    """A machine that died is tried once more: its emulated kernel panicked now and then. A test that failed is not."""
+    status = run()
     if status != DIED:
         return status
     print(
         f"RETRIED: the lane's machine died before its tests had ended (status {DIED}); this is the second and last try",
         flush=True,
     )
-    return run("tcg,thread=single")
+    return run()
 
 
 def runs_of(arguments: list[str]) -> Runs:
@@ -172,7 +170,7 @@ def main(arguments: list[str]) -> int:
         initrd.write(base_archive(root).read_bytes() + project_archive(runs))
         initrd.flush()
         seconds = SHORT_TIMEOUT if runs is SHORT else TIMEOUT
-        return try_twice(lambda accelerator: boot(root, Path(initrd.name), seconds, accelerator))
+        return try_twice(lambda: boot(root, Path(initrd.name), seconds))
 
 
 if __name__ == "__main__":

@@ -27,8 +27,9 @@ def impossible(host: Capabilities) -> set[str]:
     enforced = {f"masks.{rights_text(Rights(mask))}" for mask in host.masks}
     rings = {"ring.soft-limit-heeded"} if host.ring_reason else set[str]()
     proposals = {check for check, extension in EXTENSIONS.items() if extension not in host.extensions}
+    modified = {"exceptions.locked-store-not-mapped"} if host.denies_whole else set[str]()
     steps = set[str]() if host.counts_instructions or host.single_step else {"exceptions.single-step"}
-    return steps | (masks - enforced) | rings | {"ring.size-4096"} | proposals
+    return steps | modified | (masks - enforced) | rings | {"ring.size-4096"} | proposals
 
 
 @pytest.mark.parametrize("id", list(BY_ID))
