@@ -3,10 +3,8 @@
 import errno
 
 from engine.hypervisor.contract.errors import HypervisorError
+from engine.model.layout import MAX_VCPUS
 from engine.model.registers import NAMES, Registers
-
-MAX_INDEX = (1 << 31) - 1
-"""KVM_CREATE_VCPU takes an int."""
 
 
 def require_registers(registers: Registers) -> None:
@@ -17,9 +15,10 @@ def require_registers(registers: Registers) -> None:
             raise HypervisorError(errno.EINVAL, "set_registers", name, value, "64 bits")
 
 
-def require_vcpu(index: int, most: int, cr3: int) -> None:
-    """EINVAL: an index below 0 or above `most`, or page tables beyond the widest guest-physical address."""
-    if not 0 <= index <= most:
-        raise HypervisorError(errno.EINVAL, "KVM_CREATE_VCPU", "index", index, f"0 to {most}")
+def require_vcpu(index: int, cr3: int) -> None:
+    """EINVAL: an index that the layout has no code and stack for, or page tables beyond the widest guest-physical
+    address."""
+    if not 0 <= index < MAX_VCPUS:
+        raise HypervisorError(errno.EINVAL, "KVM_CREATE_VCPU", "index", index, f"0 to {MAX_VCPUS - 1}")
     if not 0 <= cr3 < 1 << 52:
         raise HypervisorError(errno.EINVAL, "KVM_CREATE_VCPU", "cr3", cr3, "52 bits")

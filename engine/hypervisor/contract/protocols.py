@@ -81,8 +81,8 @@ class Vcpu(Protocol):
         ...
 
     def set_registers(self, registers: Registers) -> None:
-        """Of the VTL it executes in, between runs, with every exit answered. On an exit that waits a kernel answers
-        EBUSY; the simulator forgets the exit, and its instruction is not executed."""
+        """Of the VTL it executes in, between runs. EBUSY: an exit waits for its answer, or on KVM an answered
+        access is still to be made."""
         ...
 
     def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:
@@ -215,7 +215,7 @@ class Vm(Protocol):
 
     def create_vcpu(self, index: int, cr3: int) -> Vcpu:
         """In VTL 0, long mode, page tables at `cr3`, all general registers 0, no IDT, and as GDT the three entries of
-        x86.descriptors at layout.DESCRIPTORS. EEXIST, EINVAL as KVM_CREATE_VCPU."""
+        x86.descriptors at layout.DESCRIPTORS. EEXIST as KVM_CREATE_VCPU, EINVAL also from layout.MAX_VCPUS on."""
         ...
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from engine.hypervisor.contract.errors import HypervisorError, Unsupported, clos
 from engine.hypervisor.contract.extensions import Statistics
 from engine.hypervisor.contract.masks import require_mask, require_vtl
 from engine.hypervisor.contract.offer import Offer
-from engine.hypervisor.contract.processor import MAX_INDEX, require_vcpu
+from engine.hypervisor.contract.processor import require_vcpu
 from engine.hypervisor.kvm import mappings, msr
 from engine.hypervisor.kvm.memory import SlotMemory
 from engine.hypervisor.kvm.probe import Behaviour
@@ -140,7 +140,7 @@ class KvmVm:
         return self._space.ram.view.toreadonly()
 
     def create_vcpu(self, index: int, cr3: int) -> KvmVcpu:
-        require_vcpu(index, MAX_INDEX, cr3)
+        require_vcpu(index, cr3)
         self._require_open("KVM_CREATE_VCPU")
         vcpu = KvmVcpu(self._space, self._behaviour, index, cr3)
         self._vcpus.append(vcpu)

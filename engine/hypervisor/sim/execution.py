@@ -97,10 +97,6 @@ class Execution:
         if state.trial is not None:
             self._trial.restore(state.trial)
 
-    def forget(self) -> None:
-        """The instruction whose exit waits is not executed."""
-        self.asked = self.queued = None
-
     def _ended(self, stop: Stop) -> None:
         if stop.reason == "io" and stop.event is not None:
             self._core.set_registers(stop.event.before)

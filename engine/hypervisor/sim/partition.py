@@ -145,8 +145,7 @@ class SimVm:
         return self._ram.view.toreadonly()
 
     def create_vcpu(self, index: int, cr3: int) -> SimVcpu:
-        """EINVAL also from layout.MAX_VCPUS on; EEXIST when there is one."""
-        require_vcpu(index, MAX_VCPUS - 1, cr3)
+        require_vcpu(index, cr3)
         self._ram.require_open("KVM_CREATE_VCPU")
         if index in self._vcpus:
             raise HypervisorError(errno.EEXIST, "KVM_CREATE_VCPU", "index", index, "there is one")

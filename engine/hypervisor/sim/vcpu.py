@@ -97,10 +97,8 @@ class SimVcpu:
         return self._core.registers()
 
     def set_registers(self, registers: Registers) -> None:
-        """Forgets an exit that waits for its answer: the instruction is not executed."""
         require_registers(registers)
-        self._require_open("set_registers")
-        self._execution.forget()
+        self._require_answered("set_registers")
         self._core.set_registers(registers)
 
     def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:

@@ -205,6 +205,19 @@ def test_registers_come_back_as_they_were_set(guest: Guest) -> None:
     assert guest.vcpu.registers() == given
 
 
+@pytest.mark.parametrize("instruction", ["mov [rbx], rcx", "mov rcx, [rbx]", "inc qword ptr [rbx]", "out 0x10, al"])
+def test_registers_are_not_set_while_an_exit_waits(guest: Guest, instruction: str) -> None:
+    guest.fence(Rights.NONE)
+    guest.load(f"{instruction}\nhlt", rbx=PAGE)
+    exit = guest.vcpu.run()
+    with pytest.raises(HypervisorError) as raised:
+        guest.vcpu.set_registers(Registers(rip=0x10000))
+    assert raised.value.errno == errno.EBUSY
+    guest.vcpu.resolve(exit, Complete(bytes(8)))
+    guest.drive()
+    guest.vcpu.set_registers(Registers(rip=0x10000))
+
+
 def test_code_the_vmm_patches_is_executed_as_patched(guest: Guest) -> None:
     for instruction, rcx in [("inc rcx", 1), ("dec rcx", (1 << 64) - 1), ("add rcx, 7", 7)]:
         guest.load(f"{instruction}\nhlt")

@@ -8,7 +8,7 @@ import pytest
 
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.model.address import PageRange
-from engine.model.layout import PML4
+from engine.model.layout import MAX_VCPUS, PML4
 from engine.model.memslot import Memslot
 from engine.model.registers import Registers
 from engine.model.rights import Rights
@@ -38,6 +38,11 @@ def test_numbers_that_no_kernel_could_be_given(guest: Guest, name: str, value: i
     before = guest.vcpu.registers()
     _refused(lambda: call(guest, value), argument, value)
     assert guest.vcpu.registers() == before
+
+
+def test_an_index_that_the_layout_has_no_code_and_stack_for(guest: Guest) -> None:
+    _refused(lambda: guest.vm.create_vcpu(MAX_VCPUS, PML4), "index", MAX_VCPUS)
+    guest.vcpus.append(guest.vm.create_vcpu(MAX_VCPUS - 1, PML4))
 
 
 @pytest.mark.parametrize("flags", [4, 8, 1 << 31])
