@@ -17,6 +17,7 @@ from engine.machine.hypercalls import PORTS, Answered, answer_call
 from engine.machine.intercepts import answer_violation
 from engine.machine.operations import Effect, carry_out, dirty, set_mask
 from engine.machine.script import Script
+from engine.machine.vsm_events import deliver
 from engine.machine.vsm_msrs import MSRS, answer_msr
 from engine.machine.vsm_state import Vsm
 from engine.model.address import PAGE_SHIFT, PageRange
@@ -98,6 +99,8 @@ class Machine:
         self.record(answered.logged)
         if answered.stop:
             self.set_state(vcpu.index, "fenced", answered.stop)
+        else:
+            deliver(self.vsm, vcpu)
 
     def _apply(self, vcpu: Vcpu, exit: AnyExit, found: Answer, mask: int | None) -> None:
         # Where the mask leaves all, something else denied it, and there is none to lift: it exits again.

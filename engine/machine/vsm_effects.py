@@ -8,8 +8,11 @@ from msgspec.structs import replace
 from engine.abi import x86
 from engine.abi.tlfs.interface import SIMP_ENABLE, VP_ASSIST_ENABLE
 from engine.abi.tlfs.status import HvStatus
+from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.protocols import Vcpu, Vm
+from engine.hypervisor.contract.vectors import require_exception
 from engine.machine.operations import Effect, set_masks
+from engine.machine.vsm_events import exception_of
 from engine.machine.vsm_state import Private, Vsm
 from engine.machine.vsm_view import PRIVATE, SHARED
 from engine.model.address import PAGE_SHIFT, PageRange
@@ -50,10 +53,20 @@ def _obstacle(vm: Vm, effect: effects.AnyEffect) -> Obstacle | None:
         case effects.SetMessagePage(value=value) if value & SIMP_ENABLE:
             there = any(value >> PAGE_SHIFT in slot.pages for slot in vm.slots.values())
             return None if there else Obstacle(HvStatus.INVALID_REGISTER_VALUE, "no slot is there")
+        case effects.SetPendingEvent(value=value) if value:
+            return _undeliverable(value)
         case effects.SetHypercall():
             return Obstacle(HvStatus.OPERATION_DENIED, "the hypercall page stays where it is")
         case _:
             return None
+
+
+def _undeliverable(value: int) -> Obstacle | None:
+    try:
+        require_exception(exception_of(value), "inject")
+    except HypervisorError as refused:
+        return Obstacle(HvStatus.INVALID_REGISTER_VALUE, refused.rule)
+    return None
 
 
 def _is_ours(context: InitialContext) -> bool:

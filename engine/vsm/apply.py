@@ -37,6 +37,8 @@ def _processor(state: PartitionState, effect: effects.AnyEffect) -> PartitionSta
             return state.with_vp(vp, lambda old: replace(old, started=True, active_vtl=vtl))
         case effects.SwitchVtl(vp, vtl):
             return state.with_vp(vp, lambda old: replace(old, active_vtl=vtl))
+        case effects.SetPendingEvent(vp, vtl, value):
+            return state.with_vp_vtl(vp, vtl, lambda old: replace(old, pending_event=value))
         case effects.SetVina(vp, vtl, value):
             return state.with_vp_vtl(vp, vtl, lambda old: replace(old, vina=value))
         case effects.SetAssistPage(vp, vtl, value):

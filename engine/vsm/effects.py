@@ -73,6 +73,14 @@ class SetHypercall(Effect, frozen=True, tag=True):
     value: int
 
 
+class SetPendingEvent(Effect, frozen=True, tag=True):
+    """The exception that the processor takes before its next instruction in that VTL; 0: none."""
+
+    vp: int
+    vtl: int
+    value: int
+
+
 class SetVina(Effect, frozen=True, tag=True):
     vp: int
     vtl: int
@@ -135,6 +143,7 @@ AnyEffect = (
     | SetPartitionConfig
     | SetGuestOsId
     | SetHypercall
+    | SetPendingEvent
     | SetVina
     | SetAssistPage
     | SetMessagePage

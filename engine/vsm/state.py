@@ -53,6 +53,8 @@ class VpVtl(msgspec.Struct, frozen=True, kw_only=True):
     """What a virtual processor has once for each VTL, as far as VSM goes."""
 
     enabled: bool = False
+    pending_event: int = 0
+    """HvRegisterPendingEvent0, 128 bits."""
     vina: int = 0
     """HvRegisterVsmVina."""
     assist_page: int = 0

@@ -12,6 +12,7 @@ from engine.model.rights import Rights, is_valid_mask
 from engine.vsm import effects
 from engine.vsm.effects import AnyEffect
 from engine.vsm.layout import bits, of_bits
+from engine.vsm.pending_event import pending, set_pending
 from engine.vsm.protection import mbec_active
 from engine.vsm.synic import end_of_message
 from engine.vsm.view import View
@@ -188,6 +189,7 @@ def _vp_index(view: View, vp: int, vtl: int) -> int:
 
 
 RULES: dict[int, Rule] = {
+    RegisterName.PENDING_EVENT0: Rule(pending, set_pending),
     RegisterName.HYPERCALL: Rule(_hypercall, _set_hypercall),
     RegisterName.GUEST_OS_ID: Rule(_guest_os_id, _set_guest_os_id),
     RegisterName.VP_INDEX: Rule(_vp_index),

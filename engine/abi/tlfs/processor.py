@@ -50,6 +50,30 @@ class InitialVpContext(ctypes.LittleEndianStructure):
     )
 
 
+class PendingEventType(IntEnum):
+    """HV_X64_PENDING_EVENT_*: what event_type says."""
+
+    EXCEPTION = 0
+    MEMORY_INTERCEPT = 1
+    NESTED_MEMORY_INTERCEPT = 2
+    VIRTUALIZATION_FAULT = 3
+
+
+class PendingExceptionEvent(ctypes.LittleEndianStructure):
+    """HV_X64_PENDING_EXCEPTION_EVENT, of HvRegisterPendingEvent0 (hvgdk.h and openvmm's hvdef; not in TLFS)."""
+
+    _fields_ = (
+        ("event_pending", ctypes.c_uint32, 1),
+        ("event_type", ctypes.c_uint32, 3),
+        ("reserved0", ctypes.c_uint32, 4),
+        ("deliver_error_code", ctypes.c_uint32, 1),
+        ("reserved1", ctypes.c_uint32, 7),
+        ("vector", ctypes.c_uint32, 16),
+        ("error_code", ctypes.c_uint32),
+        ("exception_parameter", ctypes.c_uint64),
+    )
+
+
 class EntryReason(IntEnum):
     """HV_VTL_ENTRY_REASON; INTERCEPT is in hvdef, and in TLFS's text on secure intercepts."""
 

@@ -7,6 +7,7 @@ from enum import IntEnum
 class RegisterName(IntEnum):
     """HvRegister* and HvX64Register*."""
 
+    PENDING_EVENT0 = 0x10004
     RAX = 0x20000
     RCX = 0x20001
     RDX = 0x20002
@@ -57,6 +58,11 @@ class RegisterName(IntEnum):
     VP_INDEX = 0x90003
     TPR = 0x90012
     VP_ASSIST_PAGE = 0x90013
+    SINT0 = 0xA0000
+    SINT15 = 0xA000F
+    SCONTROL = 0xA0010
+    SVERSION = 0xA0011
+    SIEFP = 0xA0012
     SIMP = 0xA0013
     EOM = 0xA0014
     VSM_CODE_PAGE_OFFSETS = 0xD0002

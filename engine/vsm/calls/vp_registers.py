@@ -2,6 +2,7 @@
 
 from engine.abi.tlfs import parameters
 from engine.abi.tlfs.interface import PRIVILEGE_ACCESS_VP_REGISTERS, CallCode
+from engine.abi.tlfs.registers import RegisterName
 from engine.abi.tlfs.status import HvStatus
 from engine.vsm.ahead import Ahead
 from engine.vsm.call import Call, Parameters, RepResult, refuse
@@ -11,8 +12,8 @@ from engine.vsm.view import Caller, View
 from engine.vsm.vsm_registers import RULES
 
 _64_BITS = (1 << 64) - 1
-_WIDE = range(0x60000, 0x70002)
-"""Segment and table registers: 128 bits."""
+_WIDE = frozenset({RegisterName.PENDING_EVENT0, *range(0x60000, 0x70002)})
+"""128 bits: segment and table registers too."""
 
 
 def get(caller: Caller, view: View, given: Parameters) -> RepResult:

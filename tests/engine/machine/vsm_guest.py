@@ -8,6 +8,7 @@ INPUT = 0x204000
 VTL1_STACK = 0x206000
 ASSIST, MESSAGES = 0x208000, 0x209000
 """VTL1's VP assist page and message page."""
+IDT = 0x20A000
 PAGE = 0x210000
 
 _PROLOGUE = f"mov r15, {STATUSES:#x}"
@@ -69,7 +70,8 @@ def get_register(name: int, output: int, vtl: int = 0) -> str:
 
 def set_register(name: int, value: int, vtl: int = 0x11) -> str:
     """SetVpRegisters of one register of the calling processor; by default of VTL1."""
-    return put(INPUT, PARTITION_ID_SELF, vtl << 32 | VP_INDEX_SELF, name, 0, value, 0) + call(0x1_0000_0051)
+    words = (value & 2**64 - 1, value >> 64)
+    return put(INPUT, PARTITION_ID_SELF, vtl << 32 | VP_INDEX_SELF, name, 0, *words) + call(0x1_0000_0051)
 
 
 WITH_PAGES = (set_register(0x90013, ASSIST | 1), set_register(0xA0013, MESSAGES | 1))
@@ -78,3 +80,25 @@ WITH_PAGES = (set_register(0x90013, ASSIST | 1), set_register(0xA0013, MESSAGES 
 def guest(*vtl0: str, vtl1: tuple[str, ...] = ()) -> str:
     """VTL0's code, and VTL1's at its label."""
     return "\n".join([_PROLOGUE, *vtl0, "hlt", "vtl1:", *vtl1, "hlt"])
+
+
+def idt(*gates: tuple[int, str]) -> str:
+    """Gates of an IDT in a page of its own, each (vector, label of its handler), and LIDT."""
+    limit = 16 * (max(vector for vector, _ in gates) + 1) - 1
+    lines = [_gate(vector, label) for vector, label in gates]
+    pointer = f"mov rbx, {IDT + 0xFF0:#x}\nmov word ptr [rbx], {limit:#x}\nmov rax, {IDT:#x}\nmov [rbx + 2], rax"
+    return "\n".join([*lines, pointer, "lidt [rbx]"])
+
+
+def _gate(vector: int, label: str) -> str:
+    """A 64-bit interrupt gate (SDM Vol. 3, 6.14.1)."""
+    return f"""
+        mov rax, {label}
+        mov rbx, {IDT + 16 * vector:#x}
+        mov [rbx], rax
+        mov word ptr [rbx + 2], 8
+        mov word ptr [rbx + 4], 0x8e00
+        shr rax, 16
+        mov [rbx + 6], ax
+        shr rax, 16
+        mov [rbx + 8], rax"""

@@ -48,5 +48,11 @@ class Ran:
         return [(exit.vtl, exit.gpa) for exit in exits if isinstance(exit, ProtectionExit)]
 
     @property
+    def denied_at(self) -> int:
+        """RIP of the last access that was denied."""
+        exits = [event.exit for event in self.of(ExitTaken)]
+        return [exit.rip for exit in exits if isinstance(exit, ProtectionExit)][-1]
+
+    @property
     def end(self) -> str:
         return self.of(VcpuChanged)[-1].state
