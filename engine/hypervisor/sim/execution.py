@@ -148,7 +148,9 @@ class Execution:
         self._core.executed += 1
 
     def _ask_plain(self, denied: Denied) -> bool:
-        """Whether the instruction is a store that needs no trial."""
+        """Whether the instruction is a store that needs no trial, for no trap has to follow it."""
+        if self._core.traps():
+            return False
         registers = self._core.general()
         where = self._cpu.where(registers[RIP])
         store = self._plain.found(where["code"], registers, denied, self._cpu.vtl)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from engine.abi.x86 import RFLAGS_TF
 from engine.hypervisor.sim.exits import Verdict, verdict
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.scratch import Piece
@@ -19,7 +18,7 @@ from engine.model.resolution import Complete, Drop
 from engine.model.rights import Access
 from engine.x86.plain import plain_store
 
-RIP, _FLAGS = NAMES.index("rip"), NAMES.index("rflags")
+RIP = NAMES.index("rip")
 
 
 class DeniedStore(msgspec.Struct, frozen=True, gc=False):
@@ -37,10 +36,11 @@ class PlainStores:
         self._space, self._memory = space, memory
 
     def found(self, code: bytes, registers: Sequence[int], denied: Denied, vtl: int) -> DeniedStore | None:
-        """What the instruction was denied; None when only a trial can tell. `registers` in the order of NAMES."""
+        """What the instruction was denied; None when only a trial can tell. `registers` in the order of NAMES, up to
+        RIP."""
         rip = registers[RIP]
         store = plain_store(code, rip)
-        if store is None or denied.gpa is None or registers[_FLAGS] & RFLAGS_TF:  # a trap would have to follow
+        if store is None or denied.gpa is None:
             return None
         gva = store.to.address(registers)
         if gva != denied.gva or gva % PAGE_SIZE + store.to.size > PAGE_SIZE:

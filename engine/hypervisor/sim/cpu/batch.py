@@ -1,7 +1,6 @@
 """All general registers in one call each way; one by one they would take 100 us (1.3 us this way)."""
 
 import ctypes
-from collections.abc import Sequence
 from typing import Any
 
 from unicorn import unicorn_const as uc
@@ -26,13 +25,8 @@ class Batch:
         self._places = (ctypes.c_void_p * len(NAMES))(*places)
 
     def read(self) -> Registers:
-        self.values()
-        return Registers(*self._values)
-
-    def values(self) -> Sequence[int]:
-        """In the order of NAMES; the next call changes them."""
         check(LIBRARY.uc_reg_read_batch(self._handle, self._ids, self._places, len(NAMES)))
-        return self._values
+        return Registers(*self._values)
 
     def write(self, registers: Registers) -> None:
         self._values[:] = [int(getattr(registers, name)) for name in NAMES]

@@ -1,6 +1,7 @@
 """Where this build of Unicorn keeps what its interface does not tell: found by experiment, once, and checked."""
 
 import ctypes
+import os
 import struct
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,11 @@ _CALIBRATION = 0x12_3457
 _STRUCTURE = 2400
 _HFLAGS, _SEGMENTS, _SEGMENT, _GDT = 32, 40, 24, 8
 """Behind cc_dst: hflags, then the segments; bytes of one, and which one is the GDT (QEMU, CPUX86State)."""
+_CPU, _REACH = 0x400, 1 << 17
+"""As much of the engine's CPU as its pointer to the registers is looked for in; they lie within its reach behind it."""
+GENERAL = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{n}" for n in range(8, 16)))
+"""As the engine numbers them."""
+_GENERAL_VALUES = struct.pack("<16Q", *(_CALIBRATION << 32 | n for n in range(16)))
 _DEBUG_REGISTERS = struct.pack("<4Q", *(_CALIBRATION + 0x100 * n for n in range(4)))
 
 
@@ -82,6 +88,77 @@ def counter_offset() -> int:
     probe.emu_start(0x1000, 0, 0, _CALIBRATION)
     raw = ctypes.string_at(probe._uch.value, _STRUCTURE)
     return _only(raw, struct.pack("<QQ", 8, _CALIBRATION), "the instruction counter")
+
+
+@lru_cache(maxsize=1)
+def cr3_offset() -> int:
+    """Where a saved context has CR3."""
+    probe = _probe(b"")
+    probe.reg_write(x86.UC_X86_REG_CR3, _CALIBRATION << 12)
+    return _only(_saved(probe), struct.pack("<Q", _CALIBRATION << 12), "CR3")
+
+
+@lru_cache(maxsize=1)
+def general_offset() -> int:
+    """Where a saved context has the general registers, by their numbers, with RIP and the system's flags behind."""
+    found = _only(_saved(_numbered()), _GENERAL_VALUES, "the general registers")
+    if found + len(_GENERAL_VALUES) + 16 != lazy_offset():
+        raise _strange("RIP")
+    return found
+
+
+def live_address(handle: int) -> int:
+    """Where the engine has its registers in use: each at the same offset from there as in a saved context."""
+    to_cpu, to_registers = _way_to_registers()
+    return _word_at(_word_at(handle + to_cpu) + to_registers) - general_offset()
+
+
+@lru_cache(maxsize=1)
+def _way_to_registers() -> tuple[int, int]:
+    """Where the engine's structure has the address of its CPU, and where that has the address of the registers."""
+    probe = _numbered()
+    structure = ctypes.string_at(probe._uch.value, _STRUCTURE)
+    found = [
+        (at, inside)
+        for at, cpu in _words(structure)
+        for inside, registers in _words(_peek(cpu, _CPU))
+        if 0 < registers - cpu < _REACH and _peek(registers, len(_GENERAL_VALUES)) == _GENERAL_VALUES
+    ]
+    if len(found) != 1:
+        raise _strange("the registers in use")
+    return found[0]
+
+
+def _words(raw: bytes) -> list[tuple[int, int]]:
+    """(offset, value)."""
+    return [(8 * n, value) for n, (value,) in enumerate(struct.iter_unpack("<Q", raw[: len(raw) & ~7]))]
+
+
+def _word_at(address: int) -> int:
+    return ctypes.c_uint64.from_address(address).value
+
+
+def _peek(address: int, size: int) -> bytes:
+    """What is there, empty where nothing is: a pipe refuses an address at which reading would end the process."""
+    output, input = os.pipe()
+    try:
+        done = _WRITE(input, address, size)
+        return os.read(output, size) if done == size else b""
+    finally:
+        os.close(output)
+        os.close(input)
+
+
+_WRITE: Any = ctypes.CDLL(None).write
+_WRITE.argtypes, _WRITE.restype = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t), ctypes.c_ssize_t
+
+
+def _numbered() -> Any:
+    """With a number of its own in each general register."""
+    probe = _probe(b"")
+    for name, (value,) in zip(GENERAL, struct.iter_unpack("<Q", _GENERAL_VALUES), strict=True):
+        probe.reg_write(getattr(x86, f"UC_X86_REG_{name}"), value)
+    return probe
 
 
 def _probe(code: bytes) -> Any:

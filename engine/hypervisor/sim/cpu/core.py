@@ -27,6 +27,7 @@ from engine.hypervisor.sim.cpu.batch import LIBRARY, Batch, check
 from engine.hypervisor.sim.cpu.calibration import address_offset, counter_offset
 from engine.hypervisor.sim.cpu.image import CS, DS, ES, FS, GDT, GS, IDT, SS, TR, Image
 from engine.hypervisor.sim.cpu.instructions import Instructions
+from engine.hypervisor.sim.cpu.live import Live
 from engine.hypervisor.sim.deliver import Segment, System
 from engine.hypervisor.sim.flags import repaired, suspect
 from engine.hypervisor.sim.stop import Denied, Raised, Stop, Watcher
@@ -68,7 +69,7 @@ class Core:
         self._fault_address = ctypes.c_uint64.from_address(self._handle.value + address_offset())
         self._batch = Batch(self._handle)
         self._image = Image(self._uc)
-        self._cr3 = ctypes.c_uint64()
+        self._live = Live(self._handle.value)
 
     def enter_long_mode(self, cr3: int) -> None:
         """Paging must be on inside the engine too, or MOV to CR3 would not flush its TLB."""
@@ -88,7 +89,7 @@ class Core:
         """Run at most `count` instructions from RIP on."""
         self._accesses.failure = self._vector = None
         self.instructions.begin()
-        status = LIBRARY.uc_emu_start(self._handle, self.rip(), 0, 0, count)
+        status = LIBRARY.uc_emu_start(self._handle, self._live.rip, 0, 0, count)
         failure = self._accesses.failure or self.instructions.failure
         if failure is not None:
             raise failure
@@ -150,18 +151,21 @@ class Core:
         self._batch.write(registers)
 
     def general(self) -> Sequence[int]:
-        """The same values, in the order of NAMES, until the next call."""
-        return self._batch.values()
+        """The same values, in the order of NAMES, without RFLAGS."""
+        return self._live.general()
+
+    def traps(self) -> bool:
+        """Whether a trap follows the next instruction."""
+        return self._live.traps
 
     def skip_to(self, rip: int) -> None:
-        self._cr3.value = rip
-        check(LIBRARY.uc_reg_write(self._handle, x86.UC_X86_REG_RIP, ctypes.byref(self._cr3)))
+        self._live.rip = rip
 
     def rip(self) -> int:
-        return self._read(x86.UC_X86_REG_RIP)
+        return self._live.rip
 
     def cr3(self) -> int:
-        return self._read(x86.UC_X86_REG_CR3)
+        return self._live.cr3
 
     def system(self) -> System:
         self._image.take()
@@ -218,22 +222,15 @@ class Core:
         self._uc._Uc__finalizer()
 
     def _repair(self) -> None:
-        self._image.take()
-        if not suspect(self._image.lazy()):
-            return
-        right = self.repaired()
-        if right.rflags != self._batch.read().rflags:
-            self.set_registers(right)
+        if suspect(self._live.lazy()):
+            right = self.repaired()
+            if right.rflags != self._batch.read().rflags:
+                self.set_registers(right)
 
     def repaired(self) -> Registers:
         """Registers in the middle of a block, where the engine's flags may be wrong (flags.py)."""
-        self._image.take()
         registers = self._batch.read()
-        return msgspec.structs.replace(registers, rflags=repaired(registers.rflags, self._image.lazy()))
-
-    def _read(self, register: int) -> int:
-        LIBRARY.uc_reg_read(self._handle, register, ctypes.byref(self._cr3))
-        return self._cr3.value
+        return msgspec.structs.replace(registers, rflags=repaired(registers.rflags, self._live.lazy()))
 
     def _on_exception(self, _uc: Any, vector: int, _data: Any) -> None:
         # The first one only: what comes after the stop is not to happen.

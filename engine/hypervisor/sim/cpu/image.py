@@ -5,9 +5,8 @@ import struct
 from typing import Any
 
 from engine.hypervisor.sim.cpu.batch import LIBRARY, check
-from engine.hypervisor.sim.cpu.calibration import LAZY, exception_offset, lazy_offset, segments_offset
+from engine.hypervisor.sim.cpu.calibration import exception_offset, segments_offset
 from engine.hypervisor.sim.deliver import Table
-from engine.hypervisor.sim.flags import Lazy
 
 ES, CS, SS, DS, FS, GS, _LDT, TR, GDT, IDT = range(10)
 _SEGMENT = struct.Struct("<I4xQII")
@@ -41,9 +40,6 @@ class Image:
     def restore(self, state: bytes) -> None:
         self._raw.raw = state
         self.put()
-
-    def lazy(self) -> Lazy:
-        return Lazy(*LAZY.unpack_from(self._raw, lazy_offset()))
 
     def table(self, index: int) -> Table:
         selector, base, limit, _ = _SEGMENT.unpack_from(self._raw, self._at(index))
