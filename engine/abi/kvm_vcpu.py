@@ -65,6 +65,7 @@ RUN_MSR_INDEX = 44
 RUN_MSR_DATA = 48
 MSR_EXIT_REASON_INVAL = 1
 MSR_EXIT_REASON_UNKNOWN = 2
+MSR_EXIT_REASON_FILTER = 4
 
 
 class StatsHeader(ctypes.LittleEndianStructure):

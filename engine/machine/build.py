@@ -1,7 +1,5 @@
 """From a scenario to a machine that stands ready, paused."""
 
-from contextlib import suppress
-
 from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.contract.protocols import Hypervisor, Vcpu, Vm
 from engine.machine.harvest import harvest
@@ -17,6 +15,7 @@ from engine.model.events import SlotChanged, VcpuChanged
 from engine.model.registers import Registers
 from engine.model.rights import Rights
 from engine.model.scenario import Scenario
+from engine.vsm.discovery import announced
 
 
 def build(hypervisor: Hypervisor, scenario: Scenario, record: Record) -> Machine:
@@ -37,9 +36,7 @@ def run_on(machine: Machine) -> Runner:
 def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
     program = load(scenario)
     _track(vm, scenario.dirty)
-    # Without it an unknown MSR is #GP all the same, but nobody sees it.
-    with suppress(Unsupported):
-        vm.enable_msr_exits()
+    msr_exits = _enable_msr_exits(vm)
     for slot in scenario.slots:
         vm.set_memory_region(slot)
     for gpa, data in program.writes:
@@ -47,12 +44,24 @@ def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
     harvest(vm)  # the program is there from the start: nobody has written yet
     vcpus = [_create_vcpu(vm, index, program, spec.vtl) for index, spec in enumerate(scenario.vcpus)]
     machine = Machine(vm, vcpus, scenario, record)
+    if msr_exits:
+        for vcpu in vcpus:
+            vcpu.set_cpuid(announced(vcpu.cpuid, machine.vsm.partition))
     machine.record([(SlotChanged, {"before": None, "after": slot}) for slot in scenario.slots])
     machine.record([(VcpuChanged, {"vcpu": vcpu.index, "state": "stopped"}) for vcpu in vcpus])
     for mask in scenario.masks:
         pages = PageRange(mask.base >> PAGE_SHIFT, mask.pages)
         machine.record([set_mask(vm, mask.vtl, pages, Rights(mask.rights))])
     return machine
+
+
+def _enable_msr_exits(vm: Vm) -> bool:
+    """Without them an unknown MSR is #GP all the same, but nobody sees it, and there is no interface to announce."""
+    try:
+        vm.enable_msr_exits()
+    except Unsupported:
+        return False
+    return True
 
 
 def _track(vm: Vm, way: DirtyWay) -> None:

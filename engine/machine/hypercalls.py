@@ -41,6 +41,8 @@ def answer_call(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, ram: int) -> Answere
     # RIP moves past the OUT only when the operation is finished (api.rst 5, KVM_EXIT_IO).
     vcpu.settle()
     registers = vcpu.registers()
+    if vsm.partition.vtls[vcpu.vtl].hypercall_page is None:
+        return _undefined(vcpu, exit, registers)
     if exit.port == HYPERCALL_PORT:
         return _hypercall(vm, vsm, vcpu, exit, registers, ram)
     return _switch(vm, vsm, vcpu, exit, registers, ram)

@@ -6,11 +6,12 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.abi import x86
-from engine.abi.tlfs.interface import SIMP_ENABLE, VP_ASSIST_ENABLE
+from engine.abi.tlfs.interface import HYPERCALL_ENABLE, SIMP_ENABLE, VP_ASSIST_ENABLE
 from engine.abi.tlfs.status import HvStatus
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.hypervisor.contract.vectors import require_exception
+from engine.machine.hypercall_pages import unplaceable
 from engine.machine.operations import Effect, set_masks
 from engine.machine.vsm_events import exception_of
 from engine.machine.vsm_state import Private, Vsm
@@ -55,8 +56,9 @@ def _obstacle(vm: Vm, effect: effects.AnyEffect) -> Obstacle | None:
             return None if there else Obstacle(HvStatus.INVALID_REGISTER_VALUE, "no slot is there")
         case effects.SetPendingEvent(value=value) if value:
             return _undeliverable(value)
-        case effects.SetHypercall():
-            return Obstacle(HvStatus.OPERATION_DENIED, "the hypercall page stays where it is")
+        case effects.SetHypercall(vtl, value) if value & HYPERCALL_ENABLE:
+            why = unplaceable(vm, value >> PAGE_SHIFT, vtl)
+            return Obstacle(HvStatus.INVALID_REGISTER_VALUE, why) if why else None
         case _:
             return None
 
@@ -95,6 +97,8 @@ def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEf
             case _:
                 pass
         vsm.partition = apply(vsm.partition, [effect])
+        if isinstance(effect, effects.SetHypercall):
+            vsm.pages.follow(vm, vsm.partition, effect.vtl)
     return logged
 
 

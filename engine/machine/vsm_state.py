@@ -3,8 +3,9 @@
 import msgspec
 from msgspec.structs import replace
 
-from engine.abi.tlfs.interface import HYPERCALL_ENABLE, HYPERCALL_LOCKED
+from engine.abi.tlfs.interface import HYPERCALL_ENABLE
 from engine.hypervisor.contract.protocols import Vcpu
+from engine.machine.hypercall_pages import HypercallPages
 from engine.model.layout import HYPERCALL_PAGE, VTL_CALL_OFFSET, VTL_RETURN_OFFSET
 from engine.model.registers import Registers
 from engine.vsm.call import Call
@@ -14,6 +15,8 @@ from engine.vsm.state import PartitionState, new_partition
 
 MAXIMUM_VTL = 1
 """A vm has two VTLs (Hypervisor.create_vm)."""
+FIRMWARE = 1 << 63
+"""A guest OS id: open source, and of no system that has a number (TLFS, Reporting the Guest OS Identity)."""
 
 
 class Private(msgspec.Struct, frozen=True, gc=False):
@@ -41,14 +44,16 @@ class Vsm:
         self.partition = _partition(vcpus)
         self.private: dict[tuple[int, int], Private] = {}
         """By vCPU and VTL: what a VTL that is not active goes on with."""
+        self.pages = HypercallPages()
 
 
 def _partition(vcpus: list[Vcpu]) -> PartitionState:
     """All processors run from the start. One that a scenario puts into VTL1 has that enabled, for the partition too,
     and no VTL0 to return to: there it has no context.
 
-    The contract gives no XMM registers, so hypercalls in those are not offered. The hypercall page is there from the
-    start, in every VTL, and cannot be moved.
+    The contract gives no XMM registers, so hypercalls in those are not offered. Every VTL begins with an identity and
+    a hypercall page, as if firmware had run; a guest that is given one need not place it (TLFS, Establishing the
+    Hypercall Interface, steps 3 and 5).
     """
     state = replace(
         new_partition(len(vcpus), MAXIMUM_VTL),
@@ -56,9 +61,9 @@ def _partition(vcpus: list[Vcpu]) -> PartitionState:
         xmm_input=False,
         xmm_output=False,
     )
+    page = HYPERCALL_PAGE | HYPERCALL_ENABLE
     for vtl in range(MAXIMUM_VTL + 1):
-        page = HYPERCALL_PAGE | HYPERCALL_ENABLE | HYPERCALL_LOCKED
-        state = state.with_vtl(vtl, lambda old, page=page: replace(old, hypercall=page))
+        state = state.with_vtl(vtl, lambda old: replace(old, guest_os_id=FIRMWARE, hypercall=page))
     for vcpu in vcpus:
         state = state.with_vp(vcpu.index, lambda old: replace(old, started=True))
         if vcpu.vtl:

@@ -15,6 +15,8 @@ RESET_CONFIG = bits(VsmPartitionConfig, default_vtl_protection_mask=int(Rights.R
 """VsmPartitionConfig at reset: all pages RWX, memory zeroed on reset (TLFS, Partition Configuration)."""
 ALL_PRIVILEGES = (
     interface.PRIVILEGE_ACCESS_SYNIC_REGS
+    | interface.PRIVILEGE_ACCESS_HYPERCALL_MSRS
+    | interface.PRIVILEGE_ACCESS_VP_INDEX
     | interface.PRIVILEGE_ACCESS_VSM
     | interface.PRIVILEGE_ACCESS_VP_REGISTERS
     | interface.PRIVILEGE_START_VIRTUAL_PROCESSOR

@@ -85,6 +85,11 @@ class Vcpu(Protocol):
         access is still to be made."""
         ...
 
+    @property
+    def cpuid(self) -> tuple[CpuidLeaf, ...]:
+        """What CPUID tells the guest: of a new vCPU, what this host's hypervisor offers."""
+        ...
+
     def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:
         """What CPUID tells the guest from now on, in every VTL (KVM_SET_CPUID2). EINVAL: a leaf twice, more than 256, a
         number that is not of 32 bits, or another table than it has once it has run."""
@@ -197,8 +202,9 @@ class Vm(Protocol):
         ...
 
     def enable_msr_exits(self) -> None:
-        """From now on an RDMSR or WRMSR that would be #GP exits instead (KVM_CAP_X86_USER_SPACE_MSR, reasons INVAL and
-        UNKNOWN). Unsupported where the kernel lacks it."""
+        """From now on an RDMSR or WRMSR that would be #GP exits instead (KVM_CAP_X86_USER_SPACE_MSR), and so does any
+        of Hyper-V's registers (0x40000000 to 0x400001FF), which some kernels keep themselves. Unsupported where the
+        kernel lacks it."""
         ...
 
     def extension(self, kind: type[E]) -> E:

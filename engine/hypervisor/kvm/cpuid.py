@@ -1,4 +1,4 @@
-"""What CPUID tells a guest, put into the kernel's form and set for all vCPUs that stand for one."""
+"""What CPUID tells a guest, between the kernel's form and ours, and set for all vCPUs that stand for one."""
 
 from engine.abi.kvm_vcpu import CPUID_FLAG_SIGNIFCANT_INDEX, Cpuid, CpuidEntry
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
@@ -20,6 +20,15 @@ def set_table(fds: list[VcpuFd], leaves: tuple[CpuidLeaf, ...]) -> None:
         for fd, before in done:
             fd.set_cpuid(before)
         raise
+
+
+def leaves(table: Cpuid) -> tuple[CpuidLeaf, ...]:
+    return tuple(_leaf(entry) for entry in table.entries[: table.nent])
+
+
+def _leaf(entry: CpuidEntry) -> CpuidLeaf:
+    index = entry.index if entry.flags & CPUID_FLAG_SIGNIFCANT_INDEX else None
+    return CpuidLeaf(entry.function, index, entry.eax, entry.ebx, entry.ecx, entry.edx)
 
 
 def _entry(leaf: CpuidLeaf) -> CpuidEntry:

@@ -93,6 +93,12 @@ class KvmVcpu:
         self._require_settled("inject")
         events.queue(self._seat.active, event)
 
+    @property
+    def cpuid(self) -> tuple[CpuidLeaf, ...]:
+        if not self._seat.fds:
+            raise closed("cpuid")
+        return cpuid.leaves(self._seat.fds[0].cpuid)
+
     def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:
         require_table(leaves)
         cpuid.set_table(self._seat.fds, leaves)

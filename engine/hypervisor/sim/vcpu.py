@@ -101,6 +101,11 @@ class SimVcpu:
         self._require_answered("set_registers")
         self._core.set_registers(registers)
 
+    @property
+    def cpuid(self) -> tuple[CpuidLeaf, ...]:
+        self._require_open("cpuid")
+        return self._core.instructions.leaves
+
     def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:
         require_table(leaves)
         if self._ran and leaves != self._core.instructions.leaves:

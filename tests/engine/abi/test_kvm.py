@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.abi import kvm, kvm_vcpu
+from engine.abi import kvm, kvm_msr, kvm_vcpu
 
 HEADER = Path("/usr/include/linux/kvm.h")
 pytestmark = pytest.mark.skipif(
@@ -24,6 +24,8 @@ STRUCTS: dict[str, type[ctypes.Structure]] = {
     "kvm_dtable": kvm.Dtable,
     "kvm_sregs": kvm.Sregs,
     "kvm_cpuid_entry2": kvm_vcpu.CpuidEntry,
+    "kvm_msr_filter_range": kvm_msr.MsrFilterRange,
+    "kvm_msr_filter": kvm_msr.MsrFilter,
     "kvm_stats_header": kvm_vcpu.StatsHeader,
     "kvm_stats_desc": kvm_vcpu.StatsDesc,
 }
@@ -76,6 +78,10 @@ CONSTANTS = {
     "KVM_DIRTY_GFN_F_DIRTY": kvm.DIRTY_GFN_DIRTY,
     "KVM_DIRTY_GFN_F_RESET": kvm.DIRTY_GFN_RESET,
     "sizeof(struct kvm_dirty_gfn)": kvm.DIRTY_GFN_SIZE,
+    "KVM_MSR_FILTER_READ": kvm_msr.MSR_FILTER_READ,
+    "KVM_MSR_FILTER_WRITE": kvm_msr.MSR_FILTER_WRITE,
+    "KVM_MSR_FILTER_MAX_RANGES": kvm_msr.MSR_FILTER_RANGES,
+    "KVM_MSR_EXIT_REASON_FILTER": kvm_vcpu.MSR_EXIT_REASON_FILTER,
     "KVM_GUESTDBG_ENABLE": kvm.GUESTDBG_ENABLE,
     "KVM_GUESTDBG_SINGLESTEP": kvm.GUESTDBG_SINGLESTEP,
     "KVM_GUESTDBG_USE_HW_BP": kvm_vcpu.GUESTDBG_USE_HW_BP,

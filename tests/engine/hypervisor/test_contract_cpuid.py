@@ -35,6 +35,15 @@ def test_a_subleaf_is_for_its_index_only(guest: Guest) -> None:
     assert asked(guest, HYPERVISOR, 1) == (0, 0, 0, 0)
 
 
+def test_what_is_told_can_be_read_and_given_again(guest: Guest) -> None:
+    """The table of a new vCPU, and one with a leaf more."""
+    table = (*guest.vcpu.cpuid, CpuidLeaf(HYPERVISOR + 0x100, None, 1, 2, 3, 4))
+    assert len(table) > 1
+    guest.vcpu.set_cpuid(table)
+    assert guest.vcpu.cpuid == table
+    assert asked(guest, HYPERVISOR + 0x100) == (1, 2, 3, 4)
+
+
 def test_the_last_table_before_the_first_run_counts(guest: Guest) -> None:
     guest.vcpu.set_cpuid((CpuidLeaf(HYPERVISOR, None, 1), CpuidLeaf(HYPERVISOR + 1, None, 1)))
     guest.vcpu.set_cpuid((CpuidLeaf(HYPERVISOR, None, 2),))

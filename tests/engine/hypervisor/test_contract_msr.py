@@ -2,7 +2,9 @@
 
 import pytest
 
+from engine.abi.tlfs import discovery, interface
 from engine.conformance.handlers import TAKE_FRAME, handle
+from engine.model.cpuid import CpuidLeaf
 from engine.model.exits import HltExit, MsrExit, ShutdownExit
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Rights
@@ -48,6 +50,16 @@ def test_a_read_that_is_given_nothing_gets_zero(guest: Guest, answer: Resolution
     assert isinstance(guest.vcpu.run(), HltExit)
     after = guest.vcpu.registers()
     assert (after.rax, after.rdx) == (0, 0)
+
+
+@pytest.mark.parametrize("code", ["rdmsr\nhlt", "wrmsr\nhlt"])
+def test_the_registers_of_hyper_v_exit_also_where_a_kernel_knows_them(guest: Guest, code: str) -> None:
+    """KVM with CONFIG_KVM_HYPERV keeps HV_X64_MSR_GUEST_OS_ID itself once CPUID says Hv#1."""
+    guest.vm.enable_msr_exits()
+    signature = int.from_bytes(discovery.INTERFACE, "little")
+    guest.vcpu.set_cpuid((CpuidLeaf(discovery.INTERFACE_LEAF, None, signature),))
+    guest.load(code, rcx=interface.MSR_GUEST_OS_ID, rax=1)
+    assert _exit(guest).index == interface.MSR_GUEST_OS_ID
 
 
 def test_retry_exits_again(guest: Guest) -> None:

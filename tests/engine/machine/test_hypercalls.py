@@ -152,7 +152,7 @@ def test_vtl1_reads_its_own_registers_and_those_of_vtl0(run) -> None:
     out = [STATUSES + 0x800 + 16 * n for n in range(3)]
     reads = (get_register(0x20004, out[0], vtl=0x10), get_register(0x20004, out[1], vtl=0x11))
     ran = run(guest(*SETUP, VTL_CALL, vtl1=(*reads, get_register(0x90001, out[2], vtl=0x11), VTL_RETURN)))
-    assert [ran.words(at, 1)[0] for at in out] == [0x9000 - 8, VTL1_STACK - 8, 0x7003]
+    assert [ran.words(at, 1)[0] for at in out] == [0x9000 - 8, VTL1_STACK - 8, 0x7001]
 
 
 def test_vtl1_changes_its_own_rip(run) -> None:

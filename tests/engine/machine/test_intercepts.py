@@ -153,8 +153,8 @@ def test_the_pages_may_be_set_by_msr(run) -> None:
 
 @pytest.mark.parametrize(
     ("msr", "value"),
-    [(0x4000_0083, 1 << 40 | 1), (0x4000_0002, 0), (0x4000_0001, 0x8001)],
-    ids=["no slot", "read only", "locked"],
+    [(0x4000_0083, 1 << 40 | 1), (0x4000_0002, 0), (0x4000_0001, 1 << 40 | 1)],
+    ids=["no slot", "read only", "no slot for a hypercall page"],
 )
 def test_an_msr_write_that_is_refused_is_an_exception(run, msr, value) -> None:
     """#GP(0), without an IDT a triple fault."""

@@ -19,13 +19,13 @@ def put(gpa: int, *words: int) -> str:
     return "\n".join(f"mov rax, {word:#x}\nmov rbx, {gpa + 8 * n:#x}\nmov [rbx], rax" for n, word in enumerate(words))
 
 
-def call(rcx: int, rdx: int = INPUT, r8: int = 0, offset: int = 0) -> str:
-    """Through the hypercall page; keeps the result."""
+def call(rcx: int, rdx: int = INPUT, r8: int = 0, page: int = 0x7000) -> str:
+    """Through a hypercall page; keeps the result."""
     return f"""
         mov rcx, {rcx:#x}
         mov rdx, {rdx:#x}
         mov r8, {r8:#x}
-        mov rax, {0x7000 + offset:#x}
+        mov rax, {page:#x}
         call rax
         mov [r15], rax
         add r15, 8"""

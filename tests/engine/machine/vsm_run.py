@@ -38,13 +38,17 @@ class Ran:
         return [event for event in self.events if isinstance(event, kind)]
 
     @property
+    def exits(self) -> list[ExitTaken]:
+        return self.of(ExitTaken)
+
+    @property
     def served(self) -> list[tuple[str, str, int]]:
         return [(event.call, event.status, event.reps) for event in self.of(HypercallServed) if event.finished]
 
     @property
     def denied(self) -> list[tuple[int, int]]:
         """(VTL, gpa) of each protection exit."""
-        exits = [event.exit for event in self.of(ExitTaken)]
+        exits = [event.exit for event in self.exits]
         return [(exit.vtl, exit.gpa) for exit in exits if isinstance(exit, ProtectionExit)]
 
     @property
