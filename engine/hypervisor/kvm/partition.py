@@ -2,9 +2,8 @@
 
 import errno
 import os
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from engine.abi.kvm import Ioctl
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported, closed
 from engine.hypervisor.contract.extensions import Statistics
@@ -14,12 +13,13 @@ from engine.hypervisor.contract.processor import require_vcpu
 from engine.hypervisor.kvm import mappings, msr
 from engine.hypervisor.kvm.memory import SlotMemory
 from engine.hypervisor.kvm.probe import Behaviour
-from engine.hypervisor.kvm.refusal import refused
 from engine.hypervisor.kvm.space import GuestSpace
 from engine.hypervisor.kvm.statistics import KvmStatistics
 from engine.hypervisor.kvm.tracking import DirtyTracking
 from engine.hypervisor.kvm.vcpu import KvmVcpu
 from engine.hypervisor.kvm.vtl import Vtl
+from engine.hypervisor.region_rules import CALL as _REGION
+from engine.hypervisor.region_rules import check_backing, check_region
 from engine.model.address import PAGE_SIZE, PageRange
 from engine.model.dirty import DirtyPage, DirtyWay
 from engine.model.layout import MAX_RAM
@@ -28,7 +28,6 @@ from engine.model.page_set import PageSet
 from engine.model.rights import Rights, rights_text
 
 E = TypeVar("E")
-_REGION = Ioctl.KVM_SET_USER_MEMORY_REGION.name
 
 
 class KvmVm:
@@ -71,7 +70,7 @@ class KvmVm:
         """VTL 0's VM is changed first, then the next; when one refuses, those already changed are changed back."""
         with self._space.lock:
             old = self._space.slots.by_id.get(slot.slot)
-            self._check_region(slot)
+            check_backing(slot, self._space.ram.size)
             self._require_open(_REGION)
             if old is None and slot.size:
                 mappings.require(self._mappings() + len(self._space.all_vms()), _REGION, "slot", slot.slot)
@@ -167,9 +166,17 @@ class KvmVm:
             for vtl in reversed(done):
                 vtl.change(new if new.size else None, back)
             if isinstance(error, HypervisorError) and error.call == _REGION:
-                about = refused(new, self._space.slots, self._capabilities.max_slots)
-                raise HypervisorError(error.errno or 0, _REGION, *about) from error
+                self._told(new, error)
             raise
+
+    def _told(self, new: Memslot, error: HypervisorError) -> NoReturn:
+        """The kernel's refusal, with the argument and the rule that it does not name."""
+        about = "base", new.base, "the slot must end within the guest-physical addresses that this host has"
+        try:
+            check_region(self._space.slots, new, self._space.ram.size, self._capabilities.max_slots)
+        except HypervisorError as rule:
+            about = rule.argument, rule.value, rule.rule
+        raise HypervisorError(error.errno or 0, _REGION, *about) from error
 
     def _record(self, old: Memslot | None, new: Memslot) -> None:
         moved = old is not None and old.base != new.base
@@ -194,18 +201,3 @@ class KvmVm:
     def _vtl(self, vtl: int, call: str) -> Vtl:
         require_vtl(call, vtl, len(self._space.vtls))
         return self._space.vtls[vtl]
-
-    def _check_region(self, slot: Memslot) -> None:
-        """What the kernel cannot see: fields beyond its integers, and backing outside RAM."""
-        if (slot.slot | slot.flags) >> 32 or (slot.base | slot.size) >> 64:
-            raise _too_large(slot)
-        if slot.offset % PAGE_SIZE or not 0 <= slot.offset <= self._space.ram.size - slot.size:
-            rule = f"backing must be page aligned and end within RAM ({self._space.ram.size:#x} bytes)"
-            raise HypervisorError(errno.EINVAL, _REGION, "offset", slot.offset, rule)
-
-
-def _too_large(slot: Memslot) -> HypervisorError:
-    """Or negative."""
-    limits = {"slot": 1 << 32, "flags": 1 << 32, "base": 1 << 64, "size": 1 << 64}
-    name = next(name for name, limit in limits.items() if not 0 <= getattr(slot, name) < limit)
-    return HypervisorError(errno.EINVAL, _REGION, name, getattr(slot, name), f"0 to {limits[name] - 1:#x}")

@@ -16,10 +16,9 @@ from engine.hypervisor.sim.kick_all import SimKickAll
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.proposals import PROPOSALS, proposals
 from engine.hypervisor.sim.ram import Ram
-from engine.hypervisor.sim.regions import MAX_SLOTS
 from engine.hypervisor.sim.ring import MOST, check_ring
 from engine.hypervisor.sim.snapshots import SimSnapshots
-from engine.hypervisor.sim.space import Space
+from engine.hypervisor.sim.space import MAX_SLOTS, Space
 from engine.hypervisor.sim.statistics import SimStatistics
 from engine.hypervisor.sim.vcpu import SimVcpu
 from engine.model.address import PAGE_SHIFT, PageRange

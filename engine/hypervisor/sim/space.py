@@ -6,15 +6,17 @@ import msgspec
 
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.masks import require_mask, require_vtl
+from engine.hypervisor.region_rules import check_region
 from engine.hypervisor.sim.dirty import DirtyLogs, DirtyState
 from engine.hypervisor.sim.protections import NEEDS, Protections, State
-from engine.hypervisor.sim.regions import MAX_SLOTS, check_region
 from engine.hypervisor.slot_table import SlotState, SlotTable
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE, PageRange
 from engine.model.memslot import Memslot, SlotFlags
 from engine.model.page_set import PageSet
 from engine.model.rights import Access, Rights
 
+MAX_SLOTS = 32764
+"""KVM_USER_MEM_SLOTS on x86: 32,767 less the kernel's own three."""
 READONLY = int(SlotFlags.READONLY)
 """As an int: the flag's own class takes half a microsecond to test, on every TLB miss."""
 
@@ -47,7 +49,7 @@ class Space:
 
     def set_memory_region(self, slot: Memslot) -> None:
         """As KVM_SET_USER_MEMORY_REGION; HypervisorError EINVAL or EEXIST, and nothing changes then."""
-        check_region(self.slots, slot, self.ram)
+        check_region(self.slots, slot, self.ram, MAX_SLOTS)
         self.slots.put(slot)
         self.dirty.follow(slot)
         self.generation += 1
