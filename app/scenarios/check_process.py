@@ -9,7 +9,6 @@ from engine.machine import program
 from engine.model.problems import Problem, ScenarioProblems
 from engine.model.scenario import Scenario
 from engine.model.text import canonical, content_id
-from engine.x86.decode import Listed
 
 
 def check(text: bytes, max_ram: int) -> Checked:
@@ -31,17 +30,11 @@ def check(text: bytes, max_ram: int) -> Checked:
 
 
 def _code(scenario: Scenario) -> list[CheckedVcpu]:
-    loaded = program.load(scenario)
-    writes = dict(loaded.writes)
+    listings = program.load(scenario).listings
     return [
-        CheckedVcpu(vcpu.guest or "", [_line(line, entry.rip, writes[entry.rip]) for line in lines])
-        for vcpu, entry, lines in zip(scenario.vcpus, loaded.entries, loaded.listings, strict=True)
+        CheckedVcpu(vcpu.guest or "", [CheckedLine(line.address, line.code, line.text) for line in lines])
+        for vcpu, lines in zip(scenario.vcpus, listings, strict=True)
     ]
-
-
-def _line(line: Listed, base: int, code: bytes) -> CheckedLine:
-    start = line.address - base
-    return CheckedLine(line.address, code[start : start + line.length], line.text)
 
 
 def main() -> None:

@@ -76,9 +76,9 @@ def _track(vm: Vm, way: DirtyWay) -> None:
 
 
 def _create_vcpu(vm: Vm, index: int, program: Loaded, vtl: int) -> Vcpu:
-    rip, rsp, cr3 = program.entries[index]
+    rip, rsp, cr3, rdi = program.entries[index]
     vcpu = vm.create_vcpu(index, cr3)
     if vtl:
         vcpu.enter_vtl(vtl)
-    vcpu.set_registers(Registers(rip=rip, rsp=rsp))
+    vcpu.set_registers(Registers(rip=rip, rsp=rsp, rdi=rdi))
     return vcpu

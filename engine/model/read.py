@@ -1,11 +1,15 @@
 """From plain values to a Scenario, noting every problem on the way. Rules between fields are in check.py."""
 
+from typing import Any
+
+from msgspec import UNSET
+
 from engine.model.address import PAGE_SIZE
-from engine.model.layout import MAX_VCPUS, SYSTEM_SIZE
+from engine.model.layout import CODE_SIZE, MAX_RAM, MAX_VCPUS, SYSTEM_SIZE
 from engine.model.node import Node, mapping
 from engine.model.read_parts import POLICIES, read_pages, read_slot
 from engine.model.read_script import read_script
-from engine.model.scenario import SCENARIO_VERSION, Limits, MaskSpec, Scenario, VcpuSpec
+from engine.model.scenario import SCENARIO_VERSION, Limits, MaskSpec, Scenario, VcpuSpec, Vtl1Spec
 
 HYPERVISORS = ("auto", "kvm", "sim")
 DIRTY_WAYS = ("log", "clear", "ring")
@@ -13,6 +17,7 @@ VSM_PROFILES = ("tlfs", "openvmm", "kut-vsm")
 MOST_SLOTS = 512
 MOST_MASKS = 4096
 MOST_ASM = 16 << 10
+_PROGRAM = ("guest", "params", "asm")
 _FIELDS = (
     "version", "name", "about", "ram", "hypervisor", "seed", "slots", "vcpus", "masks", "on_protection", "script",
     "limits", "dirty", "vsm_profile",
@@ -61,17 +66,31 @@ def _mask(node: Node, ram: int) -> MaskSpec:
 
 
 def _vcpu(node: Node) -> VcpuSpec:
-    found = node.fields("guest", "params", "asm", "vtl")
+    found = node.fields(*_PROGRAM, "vtl", "vtl1")
+    vtl = found["vtl"].number(0, 1) if "vtl" in found else 0
+    if "vtl1" in found and vtl:
+        found["vtl1"].wrong("goes with a vCPU that starts in VTL0")
+    vtl1 = _vtl1(found["vtl1"]) if "vtl1" in found else UNSET
+    return VcpuSpec(**_program(node, found), vtl=vtl, vtl1=vtl1)
+
+
+def _vtl1(node: Node) -> Vtl1Spec:
+    found = node.fields(*_PROGRAM, "base", required=("base",))
+    base = found["base"].size(SYSTEM_SIZE, MAX_RAM - CODE_SIZE, PAGE_SIZE) if "base" in found else SYSTEM_SIZE
+    return Vtl1Spec(base, **_program(node, found))
+
+
+def _program(node: Node, found: dict[str, Node]) -> dict[str, Any]:
+    """What there is to run, by field."""
     if mapping(node.value) is not None and ("guest" in found) == ("asm" in found):
         node.wrong("must have either guest or asm")
     if "asm" in found and "params" in found:
         found["params"].wrong("goes with guest, not with asm")
-    return VcpuSpec(
-        guest=found["guest"].text(40) if "guest" in found else None,
-        params=_params(found["params"]) if "params" in found else {},
-        asm=_asm(found["asm"]) if "asm" in found else None,
-        vtl=found["vtl"].number(0, 1) if "vtl" in found else 0,
-    )
+    return {
+        "guest": found["guest"].text(40) if "guest" in found else None,
+        "params": _params(found["params"]) if "params" in found else {},
+        "asm": _asm(found["asm"]) if "asm" in found else None,
+    }
 
 
 def _params(node: Node) -> dict[str, int]:

@@ -14,6 +14,15 @@ VsmProfile = Literal["tlfs", "openvmm", "kut-vsm"]
 SCENARIO_VERSION = 1
 
 
+class Vtl1Spec(msgspec.Struct, frozen=True):
+    """What VTL1 will run, at gpa `base`: a built-in guest with parameters, or assembly; exactly one of the two."""
+
+    base: int
+    guest: str | None = None
+    params: dict[str, int] = {}
+    asm: str | None = None
+
+
 class VcpuSpec(msgspec.Struct, frozen=True):
     """A vCPU: a built-in guest with parameters, or assembly; exactly one of `guest` and `asm` is given."""
 
@@ -21,6 +30,8 @@ class VcpuSpec(msgspec.Struct, frozen=True):
     params: dict[str, int] = {}
     asm: str | None = None
     vtl: int = 0
+    vtl1: Vtl1Spec | msgspec.UnsetType = msgspec.UNSET
+    """Unset, it is absent from the canonical form, as in scenarios from before there was such a thing."""
 
 
 class MaskSpec(msgspec.Struct, frozen=True):

@@ -65,9 +65,12 @@ def _mask() -> dict[str, Any]:
 def _vcpu() -> dict[str, Any]:
     vtl = {"enum": [0, 1]}
     params = {"type": "object", "additionalProperties": _SIZE}
-    guest = _object({"guest": {"type": "string"}, "params": params, "vtl": vtl}, "guest")
-    asm = _object({"asm": {"type": "string", "minLength": 1, "maxLength": MOST_ASM}, "vtl": vtl}, "asm")
-    return {"oneOf": [guest, asm]}
+    by_name: dict[str, Any] = {"guest": {"type": "string"}, "params": params}
+    by_text: dict[str, Any] = {"asm": {"type": "string", "minLength": 1, "maxLength": MOST_ASM}}
+    base = {"base": _SIZE}
+    vtl1 = {"oneOf": [_object(by_name | base, "base", "guest"), _object(by_text | base, "base", "asm")]}
+    more = {"vtl": vtl, "vtl1": vtl1}
+    return {"oneOf": [_object(by_name | more, "guest"), _object(by_text | more, "asm")]}
 
 
 def _entry() -> dict[str, Any]:

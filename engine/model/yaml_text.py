@@ -5,10 +5,11 @@ import re
 from typing import Any
 
 import yaml
+from msgspec import UNSET
 
 from engine.model.memslot import Memslot, SlotFlags
 from engine.model.rights import Rights, rights_text
-from engine.model.scenario import Limits, Scenario, ScriptEntry, VcpuSpec
+from engine.model.scenario import Limits, Scenario, ScriptEntry, VcpuSpec, Vtl1Spec
 from engine.model.sizes import size_text
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 _./()+-]*")
@@ -55,11 +56,28 @@ def _mask(base: int, pages: int, rights: int, vtl: int) -> str:
 
 def _vcpu(vcpu: VcpuSpec) -> list[str]:
     vtl = f", vtl: {vcpu.vtl}" if vcpu.vtl else ""
-    if vcpu.asm is None:
-        params = ", ".join(f"{_text(name)}: {_number(value)}" for name, value in vcpu.params.items())
-        return [f"  - {{guest: {_text(vcpu.guest or '')}{f', params: {{{params}}}' if params else ''}{vtl}}}"]
-    head, *rest = _block("asm", vcpu.asm, "    ")
-    return [f"  - {head.strip()}", *rest, *([f"    vtl: {vcpu.vtl}"] if vcpu.vtl else [])]
+    if vcpu.asm is None and vcpu.vtl1 is UNSET:
+        return [f"  - {{{_guest(vcpu)}{vtl}}}"]
+    head, *rest = _program(vcpu, "    ")
+    lines = [f"  - {head.strip()}", *rest, *([f"    vtl: {vcpu.vtl}"] if vcpu.vtl else [])]
+    if vcpu.vtl1 is not UNSET:
+        lines += ["    vtl1:", f"      base: {vcpu.vtl1.base:#x}", *_program(vcpu.vtl1, "      ")]
+    return lines
+
+
+def _program(spec: VcpuSpec | Vtl1Spec, indent: str) -> list[str]:
+    if spec.asm is not None:
+        return _block("asm", spec.asm, indent)
+    params = [f"{indent}params: {{{_params(spec.params)}}}"] if spec.params else []
+    return [f"{indent}guest: {_text(spec.guest or '')}", *params]
+
+
+def _guest(vcpu: VcpuSpec) -> str:
+    return f"guest: {_text(vcpu.guest or '')}" + (f", params: {{{_params(vcpu.params)}}}" if vcpu.params else "")
+
+
+def _params(params: dict[str, int]) -> str:
+    return ", ".join(f"{_text(name)}: {_number(value)}" for name, value in params.items())
 
 
 def _entry(entry: ScriptEntry) -> str:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
+from engine.machine.guests import GUESTS, Guest
 from engine.model import commands, events, exits
 from engine.model.scenario import Scenario
 from tests.house.tree import ROOT, tracked
@@ -51,6 +52,15 @@ def test_every_event_is_documented(kind: type[msgspec.Struct]) -> None:
 @pytest.mark.parametrize("field", Scenario.__struct_fields__)
 def test_every_scenario_field_is_documented(field: str) -> None:
     assert f"`{field}`" in doc("docs/scenario.md")
+
+
+@pytest.mark.parametrize("guest", GUESTS.values(), ids=GUESTS)
+def test_every_guest_is_documented_with_its_parameters(guest: Guest) -> None:
+    text = doc("docs/guest.md").partition(f"\n**{guest.name}**: ")[2].partition("\n**")[0]
+    about, *table = text.split("\n\n")
+    assert " ".join(about.split()) == guest.about
+    rows = [f"| `{p.name}` | {p.default:#x} | {p.low:#x} | {p.high:#x} | {p.meaning}" for p in guest.parameters]
+    assert [row for row in rows if row not in table[0]] == []
 
 
 @pytest.mark.parametrize("verb", ["serve", "run", "doctor", "conformance"])

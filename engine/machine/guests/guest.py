@@ -32,14 +32,18 @@ class Guest(msgspec.Struct, frozen=True):
     about: str
     parameters: tuple[Parameter, ...]
     source: Callable[[Mapping[str, int]], str]
+    vtl: int = 0
+    """The VTL that it is written for; `source` of one above 0 also gets `base`, where its code is."""
+    pages: int = 0
+    """How many it needs from `base` on."""
 
     def complete(self, given: Mapping[str, int]) -> dict[str, int]:
         """`given` with the defaults of the others."""
         return {parameter.name: given.get(parameter.name, parameter.default) for parameter in self.parameters}
 
-    def text(self, given: Mapping[str, int]) -> str:
-        """The assembly for these parameters, the others at their defaults."""
-        return self.source(self.complete(given))
+    def text(self, given: Mapping[str, int], base: int = 0) -> str:
+        """The assembly for these parameters, the others at their defaults, and for code at gpa `base`."""
+        return self.source({**self.complete(given), "base": base} if self.vtl else self.complete(given))
 
 
 BASE = Parameter("base", 0x200000, "gpa of the first page", 0, MAX_RAM - PAGE_SIZE, PAGE_SIZE)

@@ -39,12 +39,19 @@ bases = st.integers(32, RAM_PAGES - 64).map(lambda gfn: gfn * PAGE)
 masks = st.fixed_dictionaries(
     {"base": bases, "pages": st.integers(1, 64), "mask": mask_texts}, optional={"vtl": st.just(0)}
 )
-vcpus = st.one_of(
-    st.fixed_dictionaries(
-        {"guest": st.sampled_from(["touch", "spin"])},
-        optional={"params": st.dictionaries(st.sampled_from(["base", "pages"]), counts), "vtl": st.integers(0, 1)},
+params = st.dictionaries(st.sampled_from(["base", "pages"]), counts)
+vtl1 = st.one_of(
+    st.fixed_dictionaries({"base": bases, "guest": st.just("monitor")}, optional={"params": params}),
+    st.fixed_dictionaries({"base": bases, "asm": assembly}),
+)
+where = st.one_of(st.just({}), st.just({"vtl": 0}), st.just({"vtl": 1}), st.fixed_dictionaries({"vtl1": vtl1}))
+vcpus = st.builds(
+    dict.__or__,
+    st.one_of(
+        st.fixed_dictionaries({"guest": st.sampled_from(["touch", "spin"])}, optional={"params": params}),
+        st.fixed_dictionaries({"asm": assembly}),
     ),
-    st.fixed_dictionaries({"asm": assembly}, optional={"vtl": st.integers(0, 1)}),
+    where,
 )
 moments = st.one_of(
     st.fixed_dictionaries({"exits": counts}),

@@ -1,0 +1,103 @@
+"""kernel: what VTL1 keeps from a kernel in VTL0."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from engine.machine.guests.guest import BASE, ROUNDS, Guest, rounds_end, rounds_start
+from engine.machine.guests.hypercall import CALLS
+from engine.model.layout import PML4
+
+SECRET = 0x5EC7E7
+"""What stands in the secret's page."""
+_PAGE = msgspec.structs.replace(BASE, name="code", default=0x210000, meaning="gpa of the page with its code")
+_PARAMETERS = (
+    _PAGE,
+    msgspec.structs.replace(_PAGE, name="secret", default=0x214000, meaning="gpa of the page with its secret"),
+    msgspec.structs.replace(_PAGE, name="learnt", default=0x216000, meaning="gpa of the page for what it learns"),
+    ROUNDS,
+)
+
+
+def _source(params: Mapping[str, int]) -> str:
+    code, secret, learnt, rounds = (params[name] for name in ("code", "secret", "learnt", "rounds"))
+    return f"""
+; VTL0: a kernel. It has a page of code, a secret, and a page for what it learns.
+    mov r12, rdi              ; where VTL1's code begins; 0: there is no VTL1
+    mov rbx, {code:#x}
+    mov rax, 0xc300000000b8   ; its code: MOV EAX, 0 and RET
+    mov [rbx], rax
+    mov rbx, {secret:#x}
+    mov rax, {SECRET:#x}
+    mov [rbx], rax            ; the secret
+    test r12, r12
+    jz start                  ; nobody above it: nothing is fenced
+    mov rcx, 0x1000d          ; EnablePartitionVtl, fast: parameters in RDX and R8
+    mov rdx, -1               ; HV_PARTITION_ID_SELF
+    mov r8, 1                 ; VTL1
+    call hypercall
+    mov rcx, 0xf              ; EnableVpVtl: parameters in memory
+    mov rdx, context
+    mov [rdx + 16], r12       ; RIP of VTL1
+    mov r8, 0
+    call hypercall
+    call vtl_call             ; VTL1 sets up its fence, and returns
+start:
+    mov r14, 0                ; rounds so far
+{rounds_start(rounds)}
+round:
+; 1. A stray store into its own code, as by a mistake or by a stranger who got in: the function would return another
+;    number. Without the right W the store is denied.
+    mov rbx, {code:#x}
+    mov byte ptr [rbx + 1], 0x66
+; 2. It calls its code, which it may: the mask leaves R and X.
+    mov rax, {code:#x}
+    call rax
+    mov rbx, {learnt:#x}
+    add [rbx], rax            ; +0x00: the sum of what its code returned
+; 3. It reads the secret. Without the right R the load is denied.
+    mov rdx, 0
+    mov rbx, {secret:#x}
+    mov rdx, [rbx]
+    mov rbx, {learnt:#x}
+    mov [rbx + 8], rdx        ; +0x08: the secret, or 0 where the load was skipped
+; 4. It changes its code as agreed: asks for the page, stores, gives it back.
+    inc r14
+    mov rdi, {code:#x}
+    mov rsi, 1                ; open
+    call ask
+    mov rbx, {learnt:#x}
+    mov [rbx + 16], rax       ; +0x10: the answer, 0 for yes
+    mov rbx, {code:#x}
+    mov [rbx + 1], r14d       ; MOV EAX, so many rounds
+    mov rdi, rbx
+    mov rsi, 0                ; close
+    call ask
+; 5. It asks for the secret, which nobody gets.
+    mov rdi, {secret:#x}
+    mov rsi, 1
+    call ask
+    mov rbx, {learnt:#x}
+    mov [rbx + 24], rax       ; +0x18: the answer, 6 for no
+{rounds_end(rounds, "round")}
+ask:                          ; RDI: a page; RSI: 1 to open it, 0 to close it. RAX: the answer
+    mov rax, 0
+    test r12, r12
+    jnz vtl_call
+    ret
+{CALLS}
+.align 8
+context:                      ; HV_PARTITION_ID_SELF; this VP, VTL1; RIP, RSP, RFLAGS
+    .quad -1, 0x1fffffffe, 0, 0, 2
+    .zero 160                 ; segments and tables
+    .quad 0xd00, 0x80000001, {PML4:#x}, 0x20, 0    ; EFER, CR0, CR3, CR4, PAT
+"""
+
+
+KERNEL = Guest(
+    "kernel",
+    "A small kernel. A round: a stray store into its own code, a call of that code, a look at a secret, a change of its"
+    " code for which it asks VTL1, and a request for the secret. With `vtl1: {guest: monitor}` it is fenced.",
+    _PARAMETERS,
+    _source,
+)
