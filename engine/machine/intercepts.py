@@ -13,7 +13,6 @@ from engine.model.address import PAGE_SHIFT
 from engine.model.events import ExitTaken, InterceptDelivered, VtlSwitched
 from engine.model.exits import ProtectionExit
 from engine.model.resolution import Retry
-from engine.vsm.effects import QueueMessage
 from engine.vsm.protection import denied_by, setters
 from engine.vsm.switch import enter
 from engine.vsm.synic import post
@@ -43,13 +42,12 @@ def _tell(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, taken: dict[str, Any], view: M
         return _untold(taken, exit, _why(vsm, vcpu.index, receiver))
     vcpu.resolve(exit, Retry())
     entry = enter(vsm.partition, vcpu.index, receiver, EntryReason.INTERCEPT)
-    logged = perform(vm, vsm, vcpu, ram, (*posted, *entry.effects))
-    queued = any(isinstance(effect, QueueMessage) for effect in posted)
+    logged = perform(vm, vsm, vcpu, ram, (*posted.effects, *entry.effects))
     switch = {"vcpu": vcpu.index, "from_vtl": exit.vtl, "to_vtl": receiver, "reason": "intercept"}
     return Answered(
         [
             (ExitTaken, taken | {"resolution": Retry()}),
-            (InterceptDelivered, _delivered(exit, receiver, message, queued)),
+            (InterceptDelivered, _delivered(exit, receiver, message, posted.waits)),
             (VtlSwitched, switch),
             *logged,
         ]
@@ -57,9 +55,12 @@ def _tell(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, taken: dict[str, Any], view: M
 
 
 def _why(vsm: Vsm, vp: int, vtl: int) -> str:
-    if vsm.partition.vps[vp].vtls[vtl].message_gfn is None:
+    own = vsm.partition.vps[vp].vtls[vtl].synic
+    if not own.enabled:
+        return f"VTL{vtl} has its SynIC off (SCONTROL)"
+    if own.message_gfn is None:
         return f"VTL{vtl} has no message page (SIMP)"
-    return f"VTL{vtl} has left two messages where they are"
+    return f"VTL{vtl} has left {len(own.waiting) + 1} messages where they are"
 
 
 def _untold(taken: dict[str, Any], exit: ProtectionExit, why: str) -> Answered:

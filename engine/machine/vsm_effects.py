@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.abi import x86
-from engine.abi.tlfs.interface import HYPERCALL_ENABLE, SIMP_ENABLE, VP_ASSIST_ENABLE
+from engine.abi.tlfs.interface import HYPERCALL_ENABLE, VP_ASSIST_ENABLE
 from engine.abi.tlfs.status import HvStatus
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.protocols import Vcpu, Vm
@@ -51,8 +51,8 @@ def _obstacle(vm: Vm, effect: effects.AnyEffect) -> Obstacle | None:
         case effects.SetAssistPage(value=value) if value & VP_ASSIST_ENABLE:
             there = any(value >> PAGE_SHIFT in slot.pages for slot in vm.slots.values())
             return None if there else Obstacle(HvStatus.INVALID_REGISTER_VALUE, "no slot is there")
-        case effects.SetMessagePage(value=value) if value & SIMP_ENABLE:
-            there = any(value >> PAGE_SHIFT in slot.pages for slot in vm.slots.values())
+        case effects.SetSynic(synic=synic) if synic.message_gfn is not None:
+            there = any(synic.message_gfn in slot.pages for slot in vm.slots.values())
             return None if there else Obstacle(HvStatus.INVALID_REGISTER_VALUE, "no slot is there")
         case effects.SetPendingEvent(value=value) if value:
             return _undeliverable(value)

@@ -20,6 +20,8 @@ MSRS: dict[int, int] = {
     interface.MSR_HYPERCALL: Name.HYPERCALL,
     interface.MSR_VP_INDEX: Name.VP_INDEX,
     interface.MSR_VP_ASSIST_PAGE: Name.VP_ASSIST_PAGE,
+    interface.MSR_SCONTROL: Name.SCONTROL,
+    interface.MSR_SVERSION: Name.SVERSION,
     interface.MSR_SIMP: Name.SIMP,
     interface.MSR_EOM: Name.EOM,
 }

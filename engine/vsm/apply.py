@@ -43,10 +43,8 @@ def _processor(state: PartitionState, effect: effects.AnyEffect) -> PartitionSta
             return state.with_vp_vtl(vp, vtl, lambda old: replace(old, vina=value))
         case effects.SetAssistPage(vp, vtl, value):
             return state.with_vp_vtl(vp, vtl, lambda old: replace(old, assist_page=value))
-        case effects.SetMessagePage(vp, vtl, value):
-            return state.with_vp_vtl(vp, vtl, lambda old: replace(old, message_page=value))
-        case effects.QueueMessage(vp, vtl, message):
-            return state.with_vp_vtl(vp, vtl, lambda old: replace(old, queued=message))
+        case effects.SetSynic(vp, vtl, synic):
+            return state.with_vp_vtl(vp, vtl, lambda old: replace(old, synic=synic))
         case effects.SetSecureConfig(vp, vtl, lower, value):
             return state.with_vp_vtl(vp, vtl, lambda old: _secure(old, lower, value))
         case _:

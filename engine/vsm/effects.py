@@ -4,6 +4,7 @@ import msgspec
 
 from engine.model.rights import Rights
 from engine.vsm.context import InitialContext
+from engine.vsm.synic_state import Synic
 
 
 class Effect(msgspec.Struct, frozen=True, tag_field="effect"):
@@ -93,20 +94,12 @@ class SetAssistPage(Effect, frozen=True, tag=True):
     value: int
 
 
-class SetMessagePage(Effect, frozen=True, tag=True):
-    """HV_X64_MSR_SIMP of a VTL on a processor."""
+class SetSynic(Effect, frozen=True, tag=True):
+    """The synthetic interrupt controller of a VTL on a processor, after a change."""
 
     vp: int
     vtl: int
-    value: int
-
-
-class QueueMessage(Effect, frozen=True, tag=True):
-    """The message that waits until the VTL has emptied the slot; none waits where it is empty."""
-
-    vp: int
-    vtl: int
-    message: bytes
+    synic: Synic
 
 
 class SetSecureConfig(Effect, frozen=True, tag=True):
@@ -146,8 +139,7 @@ AnyEffect = (
     | SetPendingEvent
     | SetVina
     | SetAssistPage
-    | SetMessagePage
-    | QueueMessage
+    | SetSynic
     | SetSecureConfig
     | SwitchVtl
     | WriteMemory

@@ -9,6 +9,7 @@ from engine.abi.tlfs import interface
 from engine.abi.tlfs.registers import VsmPartitionConfig, VsmVpSecureConfig
 from engine.model.rights import Rights
 from engine.vsm.layout import bits, of_bits
+from engine.vsm.synic_state import Synic
 
 _Value = TypeVar("_Value")
 RESET_CONFIG = bits(VsmPartitionConfig, default_vtl_protection_mask=int(Rights.RWX), zero_memory_on_reset=1)
@@ -61,20 +62,13 @@ class VpVtl(msgspec.Struct, frozen=True, kw_only=True):
     """HvRegisterVsmVina."""
     assist_page: int = 0
     """HV_X64_MSR_VP_ASSIST_PAGE."""
-    message_page: int = 0
-    """HV_X64_MSR_SIMP."""
-    queued: bytes = b""
-    """A message for SINT0 that waits until its slot is empty; empty: none."""
+    synic: Synic = Synic()
     secure: tuple[int, ...] = (0,) * interface.MAX_VTLS
     """VsmVpSecureConfig that this VTL has for each VTL below it."""
 
     @property
     def assist_gfn(self) -> int | None:
         return self.assist_page >> 12 if self.assist_page & interface.VP_ASSIST_ENABLE else None
-
-    @property
-    def message_gfn(self) -> int | None:
-        return self.message_page >> 12 if self.message_page & interface.SIMP_ENABLE else None
 
 
 class VpState(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,37 +1,65 @@
-"""SINT0's slot of a VTL's message page, as far as intercepts need it (TLFS, Synthetic Interrupt Controller)."""
+"""SINT0's slot of a VTL's message page, and the messages that wait for it (TLFS, SynIC Messages)."""
+
+import msgspec
+from msgspec.structs import replace
 
 from engine.abi.tlfs import messages
 from engine.abi.tlfs.interface import PAGE_SIZE
-from engine.vsm.effects import AnyEffect, QueueMessage, WriteMemory
+from engine.vsm.effects import AnyEffect, SetSynic, WriteMemory
+from engine.vsm.synic_state import Synic
 from engine.vsm.view import View
 
 _SLOT = messages.INTERCEPT_SINT * messages.MESSAGE_SIZE
 _FLAGS: int = messages.Message.payload_size.offset + messages.Message.payload_size.size
 _PENDING = b"\x01"
+MOST_WAITING = 4
+"""TLFS has sixteen buffers for a port, and gives no number for intercepts."""
 
 
-def post(view: View, vp: int, vtl: int, message: bytes) -> tuple[AnyEffect, ...] | None:
-    """Into the slot; behind the message that is there still, which then says so by its pending flag ("SIM Page").
+class Posted(msgspec.Struct, frozen=True):
+    """`waits`: the slot holds an earlier message, and this one comes after it."""
 
-    None: the VTL has no message page, or a message waits already. TLFS has a queue of a length that it does not give;
-    ours has one place, for a processor waits for its intercept.
-    """
-    own = view.partition.vps[vp].vtls[vtl]
-    if own.message_gfn is None or own.queued:
+    waits: bool
+    effects: tuple[AnyEffect, ...]
+
+
+def post(view: View, vp: int, vtl: int, message: bytes) -> Posted | None:
+    """Behind those that wait; the first of all goes into the slot if that is empty. Else the message in the slot gets
+    its pending flag ("SIM Page"). None: the VTL takes no messages, or MOST_WAITING wait already."""
+    own = view.partition.vps[vp].vtls[vtl].synic
+    slot = _slot(own)
+    if slot is None:
         return None
-    slot = own.message_gfn * PAGE_SIZE + _SLOT
+    queue = (*own.waiting, message)
     if _is_free(view, slot):
-        return (WriteMemory(slot, message, vtl),)
-    return (WriteMemory(slot + _FLAGS, _PENDING, vtl), QueueMessage(vp, vtl, message))
+        effects, queue = _delivered(vp, vtl, own, slot, queue), queue[1:]
+    else:
+        effects = (WriteMemory(slot + _FLAGS, _PENDING, vtl), SetSynic(vp, vtl, replace(own, waiting=queue)))
+    return Posted(message in queue, effects) if len(queue) <= MOST_WAITING else None
 
 
 def end_of_message(view: View, vp: int, vtl: int) -> tuple[AnyEffect, ...]:
-    """What a write to EOM does: the slot is looked at again, and gets the message that waits if it is empty."""
-    own = view.partition.vps[vp].vtls[vtl]
-    if own.message_gfn is None or not own.queued:
+    """What a write to EOM does: the slot is looked at again, and gets the message that waits first if it is empty."""
+    own = view.partition.vps[vp].vtls[vtl].synic
+    slot = _slot(own)
+    if slot is None or not own.waiting or not _is_free(view, slot):
         return ()
-    slot = own.message_gfn * PAGE_SIZE + _SLOT
-    return (WriteMemory(slot, own.queued, vtl), QueueMessage(vp, vtl, b"")) if _is_free(view, slot) else ()
+    return _delivered(vp, vtl, own, slot, own.waiting)
+
+
+def _slot(own: Synic) -> int | None:
+    """gpa of SINT0's slot; None where the SynIC or its page is disabled: then a VTL is "not considered"."""
+    if not own.enabled or own.message_gfn is None:
+        return None
+    return own.message_gfn * PAGE_SIZE + _SLOT
+
+
+def _delivered(vp: int, vtl: int, own: Synic, slot: int, queue: tuple[bytes, ...]) -> tuple[AnyEffect, ...]:
+    """The first of `queue` in the slot, flagged where others wait."""
+    first, rest = queue[0], queue[1:]
+    if rest:
+        first = first[:_FLAGS] + _PENDING + first[_FLAGS + 1 :]
+    return (WriteMemory(slot, first, vtl), SetSynic(vp, vtl, replace(own, waiting=rest)))
 
 
 def _is_free(view: View, slot: int) -> bool:

@@ -1,36 +1,22 @@
 """The registers that VSM itself keeps: how each is read and written, as a table."""
 
-from collections.abc import Callable
 from functools import partial
-
-import msgspec
 
 from engine.abi.tlfs import interface, registers
 from engine.abi.tlfs.registers import RegisterName
 from engine.abi.tlfs.status import HvStatus
 from engine.model.rights import Rights, is_valid_mask
 from engine.vsm import effects
-from engine.vsm.effects import AnyEffect
 from engine.vsm.layout import bits, of_bits
 from engine.vsm.pending_event import pending, set_pending
 from engine.vsm.protection import mbec_active
-from engine.vsm.synic import end_of_message
+from engine.vsm.register_rule import Changes, Rule
+from engine.vsm.synic_registers import SYNIC_RULES
 from engine.vsm.view import View
 
-Changes = tuple[AnyEffect, ...]
-Read = Callable[[View, int, int], int | HvStatus]
-"""(view, vp, vtl) to the value."""
-Write = Callable[[View, int, int, int], Changes | HvStatus]
-"""(view, vp, vtl, value) to what it changes."""
 _BAD = HvStatus.INVALID_REGISTER_VALUE
 _CONFIG_BITS = 0x7F
 """EnableVtlProtection to DenyLowerVtlStartup. The intercepts, from bit 7 on, are not modelled: refused, not ignored."""
-
-
-class Rule(msgspec.Struct, frozen=True):
-    read: Read
-    write: Write | None = None
-    """None: "This call cannot be used to modify the value of a read-only register" (HvCallSetVpRegisters)."""
 
 
 def _code_page_offsets(view: View, vp: int, vtl: int) -> int:
@@ -131,24 +117,6 @@ def _set_assist_page(view: View, vp: int, vtl: int, value: int) -> Changes | HvS
     return (effects.SetAssistPage(vp, vtl, value),)
 
 
-def _message_page(view: View, vp: int, vtl: int) -> int:
-    return view.partition.vps[vp].vtls[vtl].message_page
-
-
-def _set_message_page(view: View, vp: int, vtl: int, value: int) -> Changes | HvStatus:
-    if value & interface.SIMP_ENABLE and not view.partition.is_gfn(value >> 12):
-        return _BAD
-    return (effects.SetMessagePage(vp, vtl, value),)
-
-
-def _end_of_message(view: View, vp: int, vtl: int) -> int:
-    return 0
-
-
-def _set_end_of_message(view: View, vp: int, vtl: int, value: int) -> Changes:
-    return end_of_message(view, vp, vtl)
-
-
 def _guest_os_id(view: View, vp: int, vtl: int) -> int:
     return view.partition.vtls[vtl].guest_os_id
 
@@ -188,23 +156,25 @@ def _vp_index(view: View, vp: int, vtl: int) -> int:
     return vp
 
 
-RULES: dict[int, Rule] = {
-    RegisterName.PENDING_EVENT0: Rule(pending, set_pending),
-    RegisterName.HYPERCALL: Rule(_hypercall, _set_hypercall),
-    RegisterName.GUEST_OS_ID: Rule(_guest_os_id, _set_guest_os_id),
-    RegisterName.VP_INDEX: Rule(_vp_index),
-    RegisterName.VP_ASSIST_PAGE: Rule(_assist_page, _set_assist_page),
-    RegisterName.SIMP: Rule(_message_page, _set_message_page),
-    RegisterName.EOM: Rule(_end_of_message, _set_end_of_message),
-    RegisterName.VSM_CODE_PAGE_OFFSETS: Rule(_code_page_offsets),
-    RegisterName.VSM_VP_STATUS: Rule(_vp_status),
-    RegisterName.VSM_PARTITION_STATUS: Rule(_partition_status),
-    RegisterName.VSM_VINA: Rule(_vina, _set_vina),
-    RegisterName.VSM_CAPABILITIES: Rule(_capabilities),
-    RegisterName.VSM_PARTITION_CONFIG: Rule(_config, _set_config),
-    RegisterName.GUEST_VSM_PARTITION_CONFIG: Rule(_maximum_vtl),
-} | {
-    RegisterName.VSM_VP_SECURE_CONFIG_VTL0 + lower: Rule(partial(_secure, lower), partial(_set_secure, lower))
-    for lower in range(interface.MAX_VTLS - 1)
-}
+RULES: dict[int, Rule] = (
+    SYNIC_RULES
+    | {
+        RegisterName.PENDING_EVENT0: Rule(pending, set_pending),
+        RegisterName.HYPERCALL: Rule(_hypercall, _set_hypercall),
+        RegisterName.GUEST_OS_ID: Rule(_guest_os_id, _set_guest_os_id),
+        RegisterName.VP_INDEX: Rule(_vp_index),
+        RegisterName.VP_ASSIST_PAGE: Rule(_assist_page, _set_assist_page),
+        RegisterName.VSM_CODE_PAGE_OFFSETS: Rule(_code_page_offsets),
+        RegisterName.VSM_VP_STATUS: Rule(_vp_status),
+        RegisterName.VSM_PARTITION_STATUS: Rule(_partition_status),
+        RegisterName.VSM_VINA: Rule(_vina, _set_vina),
+        RegisterName.VSM_CAPABILITIES: Rule(_capabilities),
+        RegisterName.VSM_PARTITION_CONFIG: Rule(_config, _set_config),
+        RegisterName.GUEST_VSM_PARTITION_CONFIG: Rule(_maximum_vtl),
+    }
+    | {
+        RegisterName.VSM_VP_SECURE_CONFIG_VTL0 + lower: Rule(partial(_secure, lower), partial(_set_secure, lower))
+        for lower in range(interface.MAX_VTLS - 1)
+    }
+)
 """By name. The VTL that each function gets is the one whose instance of the register is meant."""

@@ -122,8 +122,9 @@ def test_the_openvmm_profile_sends_no_registers(run) -> None:
     assert told(event).registers is None
 
 
-def test_without_a_message_page_the_vcpu_stops(run) -> None:
-    ran = run(STORE, vtl1=fenced(before=()))
+@pytest.mark.parametrize("before", [(), WITH_PAGES[:2], WITH_PAGES[::2]], ids=["neither", "no SIMP", "no SCONTROL"])
+def test_without_a_synic_that_takes_messages_the_vcpu_stops(run, before) -> None:
+    ran = run(STORE, vtl1=fenced(before=before))
     assert (ran.end, ran.of(InterceptDelivered), ran.page) == ("fenced", [], 0)
     assert why(ran)
 
@@ -135,16 +136,16 @@ def test_without_vtl1_the_vcpu_stops(host, scenario) -> None:
 
 
 def test_a_vtl1_that_relaxes_nothing_and_leaves_its_messages_ends_the_vcpu(run) -> None:
-    """The slot and the queue are full at the third: nobody goes round for ever."""
+    """The slot and the queue are full in the end: nobody goes round for ever."""
     again = f"again: {VTL_RETURN}\njmp again"
     ran = run(STORE, vtl1=fenced(again))
-    assert (ran.end, len(ran.of(InterceptDelivered)), len(ran.denied)) == ("fenced", 2, 3)
+    assert (ran.end, len(ran.of(InterceptDelivered)), len(ran.denied)) == ("fenced", 5, 6)
 
 
 def test_the_pages_may_be_set_by_msr(run) -> None:
     """WRMSR of VTL1, as SetVpRegisters; RDMSR gives them back."""
-    pages = {0x4000_0073: ASSIST, 0x4000_0083: MESSAGES}
-    write = [f"mov ecx, {msr:#x}\nmov eax, {page | 1:#x}\nxor edx, edx\nwrmsr" for msr, page in pages.items()]
+    values = {0x4000_0073: ASSIST | 1, 0x4000_0080: 1, 0x4000_0083: MESSAGES | 1}
+    write = [f"mov ecx, {msr:#x}\nmov eax, {value:#x}\nxor edx, edx\nwrmsr" for msr, value in values.items()]
     read = f"mov ecx, 0x40000083\nrdmsr\nmov rbx, {STATUSES + 0x800:#x}\nmov [rbx], rax\nmov [rbx + 8], rdx"
     ran = run(STORE, vtl1=fenced("hlt", before=(*write, read)))
     assert ran.words(STATUSES + 0x800, 2) == [MESSAGES | 1, 0]
@@ -186,10 +187,10 @@ def test_the_monitor_logs_each_access_and_gives_way_at_the_third(host: Host) -> 
 
 
 def test_a_monitor_that_does_not_empty_its_slot_ends_the_vcpu(host: Host) -> None:
-    """As the lab says: the second message waits, the third cannot be told."""
+    """As the lab says: the second message waits, and so on; the sixth cannot be told."""
     ran = lab(host, ("mov dword ptr [rsi], 0", "nop"))
-    assert [event.queued for event in ran.of(InterceptDelivered)] == [False, True]
-    assert (ran.end, len(ran.denied)) == ("fenced", 3)
+    assert [event.queued for event in ran.of(InterceptDelivered)] == [False, True, True, True, True]
+    assert (ran.end, len(ran.denied)) == ("fenced", 6)
 
 
 def test_a_secret_that_may_be_read_makes_no_intercepts(host: Host) -> None:

@@ -74,7 +74,8 @@ def set_register(name: int, value: int, vtl: int = 0x11) -> str:
     return put(INPUT, PARTITION_ID_SELF, vtl << 32 | VP_INDEX_SELF, name, 0, *words) + call(0x1_0000_0051)
 
 
-WITH_PAGES = (set_register(0x90013, ASSIST | 1), set_register(0xA0013, MESSAGES | 1))
+WITH_PAGES = (set_register(0x90013, ASSIST | 1), set_register(0xA0010, 1), set_register(0xA0013, MESSAGES | 1))
+"""VpAssistPage, SCONTROL and SIMP."""
 
 
 def guest(*vtl0: str, vtl1: tuple[str, ...] = ()) -> str:

@@ -1,17 +1,19 @@
-"""SINT0's slot: a message is not overwritten, and the one that waits comes at EOM."""
+"""SINT0's slot: a message is not overwritten, and those that wait come at EOM, one each."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.abi.tlfs.messages import MESSAGE_SIZE
 from engine.abi.tlfs.registers import RegisterName as Name
-from engine.vsm.effects import AnyEffect
+from engine.abi.tlfs.status import HvStatus
 from engine.vsm.intercept import SynicMessage, encode_message
-from engine.vsm.synic import post
+from engine.vsm.synic import MOST_WAITING, Posted, post
 from engine.vsm.vsm_registers import RULES
 from tests.engine.vsm.partition import Partition
 
 PAGE = 0x4000
-MESSAGES = [encode_message(SynicMessage(payload=bytes([number]))) for number in range(3)]
+MESSAGES = [encode_message(SynicMessage(payload=bytes([number]))) for number in range(MOST_WAITING + 2)]
 
 
 def write(guest: Partition, name: Name, value: int) -> object:
@@ -23,15 +25,20 @@ def write(guest: Partition, name: Name, value: int) -> object:
     return found
 
 
-def posted(guest: Partition, message: bytes) -> tuple[AnyEffect, ...] | None:
-    effects = post(guest, 0, 1, message)
-    guest.perform(effects or ())
-    return effects
+def posted(guest: Partition, message: bytes) -> Posted | None:
+    found = post(guest, 0, 1, message)
+    guest.perform(found.effects if found else ())
+    return found
 
 
 @pytest.fixture
 def guest() -> Partition:
+    return listening()
+
+
+def listening() -> Partition:
     made = Partition().enable(1)
+    write(made, Name.SCONTROL, 1)
     write(made, Name.SIMP, PAGE | 1)
     return made
 
@@ -40,20 +47,32 @@ def slot(guest: Partition) -> bytes:
     return bytes(guest.memory[PAGE : PAGE + MESSAGE_SIZE])
 
 
-def test_nobody_is_told_without_a_message_page() -> None:
-    assert posted(Partition().enable(1), MESSAGES[0]) is None
+def empty(guest: Partition) -> None:
+    guest.memory[PAGE : PAGE + 4] = bytes(4)
+
+
+@pytest.mark.parametrize("off", [Name.SCONTROL, Name.SIMP])
+def test_nobody_is_told_without_synic_or_message_page(guest, off) -> None:
+    write(guest, off, 0)
+    assert posted(guest, MESSAGES[0]) is None
 
 
 def test_an_empty_slot_gets_the_message(guest) -> None:
-    posted(guest, MESSAGES[0])
-    assert slot(guest) == MESSAGES[0]
+    found = posted(guest, MESSAGES[0])
+    assert (slot(guest), found is not None and found.waits) == (MESSAGES[0], False)
 
 
-def test_a_full_slot_is_flagged_and_one_message_waits(guest) -> None:
+def test_a_full_slot_is_flagged_and_the_next_waits(guest) -> None:
     posted(guest, MESSAGES[0])
-    posted(guest, MESSAGES[1])
+    found = posted(guest, MESSAGES[1])
     assert (slot(guest)[5], slot(guest)[16:]) == (1, MESSAGES[0][16:])
-    assert posted(guest, MESSAGES[2]) is None
+    assert found is not None
+    assert found.waits
+
+
+def test_so_many_wait_and_no_more(guest) -> None:
+    told = [posted(guest, message) is not None for message in MESSAGES]
+    assert told == [True] * (MOST_WAITING + 1) + [False]
 
 
 def test_eom_gives_the_message_that_waits_to_an_emptied_slot_only(guest) -> None:
@@ -61,13 +80,55 @@ def test_eom_gives_the_message_that_waits_to_an_emptied_slot_only(guest) -> None
     posted(guest, MESSAGES[1])
     write(guest, Name.EOM, 0)
     assert slot(guest)[16:] == MESSAGES[0][16:]
-    guest.memory[PAGE : PAGE + 4] = bytes(4)
+    empty(guest)
     write(guest, Name.EOM, 0)
     assert slot(guest) == MESSAGES[1]
     assert write(guest, Name.EOM, 0) == ()
 
 
-def test_each_vtl_and_processor_has_its_own_message_page(guest) -> None:
-    read = RULES[Name.SIMP].read
-    assert [read(guest, vp, vtl) for vp, vtl in ((0, 1), (0, 0), (1, 1))] == [PAGE | 1, 0, 0]
-    assert RULES[Name.EOM].read(guest, 0, 1) == 0
+def test_a_message_that_finds_the_slot_emptied_goes_behind_those_that_wait(guest) -> None:
+    """ "Another message buffer is queued" is one of three times when the queue is looked at (Messages)."""
+    for message in MESSAGES[:2]:
+        posted(guest, message)
+    empty(guest)
+    found = posted(guest, MESSAGES[2])
+    assert (slot(guest)[16], slot(guest)[5], found is not None and found.waits) == (1, 1, True)
+
+
+@given(st.lists(st.booleans(), max_size=30))
+def test_messages_come_in_order_each_once_and_the_last_has_no_flag(takes: list[bool]) -> None:
+    """True: the guest takes what is in its slot, if anything; False: the next number is posted."""
+    guest, sent, taken = listening(), list[int](), list[int]()
+    flags: list[int] = []
+
+    def take() -> None:
+        if slot(guest)[0]:
+            taken.append(slot(guest)[16])
+            flags.append(slot(guest)[5])
+            empty(guest)
+            write(guest, Name.EOM, 0)
+
+    for number, takes_one in enumerate(takes):
+        if takes_one:
+            take()
+        elif posted(guest, encode_message(SynicMessage(type=1, payload=bytes([number])))):
+            sent.append(number)
+    for _ in range(MOST_WAITING + 1):
+        take()
+    assert taken == sent
+    assert flags[-1:] in ([], [0])
+
+
+def test_each_vtl_and_processor_has_its_own_synic(guest) -> None:
+    for name, value in ((Name.SIMP, PAGE | 1), (Name.SCONTROL, 1)):
+        read = RULES[name].read
+        assert [read(guest, vp, vtl) for vp, vtl in ((0, 1), (0, 0), (1, 1))] == [value, 0, 0]
+    assert (RULES[Name.EOM].read(guest, 0, 1), RULES[Name.SVERSION].read(guest, 0, 1)) == (0, 1)
+
+
+def test_a_message_page_beyond_the_gpa_space_is_refused(guest) -> None:
+    assert write(guest, Name.SIMP, 1 << 60 | 1) is HvStatus.INVALID_REGISTER_VALUE
+
+
+def test_event_flags_are_not_kept() -> None:
+    assert Name.SIEFP not in RULES
