@@ -23,12 +23,14 @@ class Ioctl(IntEnum):
     KVM_SET_REGS = 0x4090AE82
     KVM_GET_SREGS = 0x8138AE83
     KVM_SET_SREGS = 0x4138AE84
-    KVM_GET_FPU = 0x81A0AE8C
-    KVM_SET_FPU = 0x41A0AE8D
+    KVM_GET_MSRS = 0xC008AE88
+    KVM_SET_MSRS = 0x4008AE89
     KVM_SET_CPUID2 = 0x4008AE90
     KVM_SET_GUEST_DEBUG = 0x4048AE9B
     KVM_GET_VCPU_EVENTS = 0x8040AE9F
     KVM_SET_VCPU_EVENTS = 0x4040AEA0
+    KVM_GET_XSAVE = 0x9000AEA4
+    KVM_SET_XSAVE = 0x5000AEA5
     KVM_ENABLE_CAP = 0x4068AEA3
     KVM_CLEAR_DIRTY_LOG = 0xC018AEC0
     KVM_X86_SET_MSR_FILTER = 0x4188AEC6
@@ -238,4 +240,8 @@ class GuestDebug(ctypes.LittleEndianStructure):
 
 REGS_SIZE = 144
 """struct kvm_regs: rax rbx rcx rdx rsi rdi rsp rbp r8 to r15 rip rflags, u64 each."""
-FPU_SIZE = 416
+XSAVE_SIZE = 4096
+"""struct kvm_xsave (api.rst 4.42): the standard format of XSAVE (SDM Vol. 1, 13.4)."""
+XSAVE_XMM, XSAVE_BV = 160, 512
+"""Where XMM0 to XMM15 begin, and the bitmap of what is not in its initial state."""
+XSAVE_SSE = 1 << 1

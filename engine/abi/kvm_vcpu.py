@@ -58,6 +58,30 @@ CPUID_FLAG_SIGNIFCANT_INDEX = 1
 
 GUESTDBG_USE_HW_BP = 0x20000
 
+
+class MsrEntry(ctypes.LittleEndianStructure):
+    """struct kvm_msr_entry."""
+
+    _fields_ = (
+        ("index", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("data", ctypes.c_uint64),
+    )
+
+
+MSR_ENTRIES = 16
+
+
+class Msrs(ctypes.LittleEndianStructure):
+    """struct kvm_msrs (api.rst 4.18) with room for those asked for here."""
+
+    _fields_ = (
+        ("nmsrs", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+        ("entries", MsrEntry * MSR_ENTRIES),
+    )
+
+
 # struct kvm_run, byte offsets of KVM_EXIT_X86_RDMSR and KVM_EXIT_X86_WRMSR.
 RUN_MSR_ERROR = 32
 RUN_MSR_REASON = 40

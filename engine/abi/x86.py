@@ -6,6 +6,8 @@ CR0_ET = 1 << 4
 CR0_NE = 1 << 5
 CR0_WP = 1 << 16
 CR0_AM = 1 << 18
+CR0_NW = 1 << 29
+CR0_CD = 1 << 30
 CR0_PG = 1 << 31
 
 CR4_PAE = 1 << 5
@@ -15,6 +17,17 @@ CR4_OSXMMEXCPT = 1 << 10
 DR7_FIXED = 1 << 10
 DR7_G0 = 1 << 1
 """Global enable of breakpoint 0; two bits further for each of the others. Their kind stays 0: execution."""
+
+MSR_SYSENTER_CS = 0x174
+MSR_SYSENTER_ESP = 0x175
+MSR_SYSENTER_EIP = 0x176
+MSR_PAT = 0x277
+MSR_EFER = 0xC000_0080
+MSR_STAR = 0xC000_0081
+MSR_LSTAR = 0xC000_0082
+MSR_CSTAR = 0xC000_0083
+MSR_SFMASK = 0xC000_0084
+MSR_KERNEL_GS_BASE = 0xC000_0102
 
 EFER_SCE = 1 << 0
 EFER_LME = 1 << 8

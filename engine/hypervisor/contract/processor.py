@@ -2,9 +2,11 @@
 
 import errno
 
-from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.model.layout import MAX_VCPUS
+from engine.model.long_mode import broken, is_64_bit
 from engine.model.registers import NAMES, Registers
+from engine.model.system_registers import XMM_SIZE, SystemRegisters
 
 
 def require_registers(registers: Registers) -> None:
@@ -13,6 +15,20 @@ def require_registers(registers: Registers) -> None:
         value = getattr(registers, name)
         if not 0 <= value < 1 << 64:
             raise HypervisorError(errno.EINVAL, "set_registers", name, value, "64 bits")
+
+
+def require_system(registers: SystemRegisters) -> None:
+    """EINVAL: no processor can have these together. Unsupported: they are of another mode than 64-bit mode."""
+    found = broken(registers)
+    if found is not None:
+        raise HypervisorError(errno.EINVAL, "set_system_registers", *found)
+    if not is_64_bit(registers):
+        raise Unsupported("a mode other than 64-bit mode", "vCPUs here run in 64-bit mode only")
+
+
+def require_xmm(data: bytes) -> None:
+    if len(data) != XMM_SIZE:
+        raise HypervisorError(errno.EINVAL, "set_xmm", "data", f"{len(data)} bytes", f"{XMM_SIZE} bytes")
 
 
 def require_vcpu(index: int, cr3: int) -> None:

@@ -7,6 +7,7 @@ is closed answers a run with EBADF.
 from typing import Protocol, TypeVar
 
 from engine.hypervisor.contract.capabilities import Capabilities
+from engine.hypervisor.contract.registers import VtlRegisters
 from engine.model.address import PageRange
 from engine.model.cpuid import CpuidLeaf
 from engine.model.dirty import DirtyPage, DirtyWay, RingHarvest
@@ -35,7 +36,7 @@ class GuestMemory(Protocol):
         ...
 
 
-class Vcpu(Protocol):
+class Vcpu(VtlRegisters, Protocol):
     """One virtual processor in 64-bit long mode, ring 0, flat segments."""
 
     index: int
@@ -103,9 +104,10 @@ class Vcpu(Protocol):
         ...
 
     def enter_vtl(self, vtl: int) -> None:
-        """Go on in another VTL, with that VTL's own registers. EINVAL for a VTL the vm does not have; EBUSY as for
-        inject, but an access answered with Retry is left: its instruction starts afresh in its own VTL. Unsupported
-        where KVM cannot take it back, as for an Inject."""
+        """Go on in another VTL, with its own general and system registers, and the XMM and x87 registers and the CR2
+        that all share. EINVAL for a VTL the vm does not have; EBUSY as for inject, but an access answered with Retry is
+        left: its instruction starts afresh in its own VTL. Unsupported where KVM cannot take it back, as for an
+        Inject."""
         ...
 
     def harvest_dirty_ring(self) -> RingHarvest:

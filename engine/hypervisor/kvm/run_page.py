@@ -12,8 +12,9 @@ _FAULT = struct.Struct("<3Q")
 _MSR = struct.Struct("<IIQ")
 RIP = kvm.RUN_SYNC_REGS // 8 + 16
 """Index of rip in `u64`: kvm_run.s.regs.regs.rip."""
-CR3 = (kvm.RUN_SYNC_REGS + kvm.REGS_SIZE + kvm.Sregs.cr3.offset) // 8
-"""Index of cr3 in `u64`: kvm_run.s.regs.sregs.cr3."""
+_SREGS = kvm.RUN_SYNC_REGS + kvm.REGS_SIZE
+CR2, CR3 = (_SREGS + kvm.Sregs.cr2.offset) // 8, (_SREGS + kvm.Sregs.cr3.offset) // 8
+"""Index of cr2 and cr3 in `u64`: kvm_run.s.regs.sregs. They are the vCPU's also between KVM_SET_SREGS and a run."""
 
 
 class RunPage:

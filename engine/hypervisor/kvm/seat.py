@@ -1,6 +1,7 @@
 """Where a vCPU executes: the kernel vCPU of its VTL, or for one instruction a helper that no mask binds."""
 
 from engine.abi.kvm import ExitReason
+from engine.hypervisor.kvm import shared_state
 from engine.hypervisor.kvm.address_space import AddressSpace
 from engine.hypervisor.kvm.run_page import CR3, RIP
 from engine.hypervisor.kvm.space import GuestSpace
@@ -45,6 +46,8 @@ class Seat:
         return AddressSpace(self._space, self.active.page.u64[CR3])
 
     def enter_vtl(self, vtl: int) -> None:
+        if vtl != self.vtl:
+            shared_state.carry(self.active, self.fds[vtl])
         self.vtl, self.active = vtl, self.fds[vtl]
 
     def begin_step(self) -> None:

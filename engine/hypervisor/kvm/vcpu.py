@@ -5,9 +5,9 @@ import errno
 from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported, closed
 from engine.hypervisor.contract.masks import require_vtl
-from engine.hypervisor.contract.processor import require_registers
+from engine.hypervisor.contract.processor import require_registers, require_system, require_xmm
 from engine.hypervisor.contract.vectors import require_exception
-from engine.hypervisor.kvm import cpuid, events, exits, single_step
+from engine.hypervisor.kvm import cpuid, events, exits, shared_state, single_step, system_registers
 from engine.hypervisor.kvm.entry import Entry
 from engine.hypervisor.kvm.fences import Fences
 from engine.hypervisor.kvm.kick import here, interrupt
@@ -15,11 +15,13 @@ from engine.hypervisor.kvm.probe import STEP_REASON, Behaviour
 from engine.hypervisor.kvm.run_page import RIP
 from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace
+from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.model.cpuid import CpuidLeaf
 from engine.model.dirty import DirtyPage, RingHarvest
 from engine.model.exits import AnyExit, Interrupted, ShutdownExit
 from engine.model.registers import Registers
 from engine.model.resolution import Inject, Resolution
+from engine.model.system_registers import SystemRegisters
 
 
 class KvmVcpu:
@@ -86,6 +88,24 @@ class KvmVcpu:
         self._seat.active.set_registers(registers)
         self._entry.start = registers.rip
 
+    def system_registers(self, vtl: int) -> SystemRegisters:
+        return system_registers.read(self._fd(vtl, "system_registers"))
+
+    def set_system_registers(self, vtl: int, registers: SystemRegisters) -> None:
+        fd = self._fd(vtl, "set_system_registers")
+        require_system(registers)
+        if vtl == self.vtl:
+            self._require_settled("set_system_registers")
+        system_registers.write(fd, registers)
+
+    def xmm(self) -> bytes:
+        return shared_state.xmm(self._seat.active)
+
+    def set_xmm(self, data: bytes) -> None:
+        require_xmm(data)
+        self._require_settled("set_xmm")
+        shared_state.set_xmm(self._seat.active, data)
+
     def inject(self, event: Inject) -> None:
         """As the contract says; also EBUSY while an access is to be made again, and Unsupported for #BP and #OF."""
         require_exception(event, "inject")
@@ -135,6 +155,11 @@ class KvmVcpu:
     def close(self) -> None:
         self._seat.close()
         self._fences.close()
+
+    def _fd(self, vtl: int, call: str) -> VcpuFd:
+        """What executes, or will, in the VTL."""
+        require_vtl(call, vtl, len(self._space.vtls))
+        return self._seat.active if vtl == self.vtl else self._seat.fds[vtl]
 
     def _step(self) -> AnyExit:
         """What was answered is finished first, then one more instruction executed."""

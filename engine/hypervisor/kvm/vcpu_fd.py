@@ -1,17 +1,18 @@
 """One KVM vCPU of one VM: its file descriptor, run page and register calls. Knows nothing of VTLs or masks."""
 
+import errno
 import os
 import struct
 from collections.abc import Sequence
 
 from engine.abi import kvm, kvm_vcpu, x86
 from engine.abi.kvm import GuestDebug, Ioctl, Sregs
-from engine.abi.kvm_vcpu import CPUID_ENTRIES, Cpuid, VcpuEvents
+from engine.abi.kvm_vcpu import CPUID_ENTRIES, Cpuid, MsrEntry, Msrs, VcpuEvents
 from engine.hypervisor.contract.errors import HypervisorError
-from engine.hypervisor.kvm.ioctl import CLOSED, call, runner
+from engine.hypervisor.kvm.ioctl import CLOSED, NOTHING, About, call, runner
 from engine.hypervisor.kvm.long_mode import enter_long_mode
 from engine.hypervisor.kvm.ring import DirtyRing
-from engine.hypervisor.kvm.run_page import RunPage
+from engine.hypervisor.kvm.run_page import CR2, CR3, RunPage
 from engine.hypervisor.kvm.vm_fd import VmFd
 from engine.model.registers import Registers
 
@@ -48,8 +49,19 @@ class VcpuFd:
         call(self.fd, Ioctl.KVM_GET_SREGS, sregs)
         return sregs
 
-    def set_sregs(self, sregs: Sregs) -> None:
-        call(self.fd, Ioctl.KVM_SET_SREGS, sregs)
+    def set_sregs(self, sregs: Sregs, about: About = NOTHING) -> None:
+        call(self.fd, Ioctl.KVM_SET_SREGS, sregs, about)
+        self.page.u64[CR2], self.page.u64[CR3] = sregs.cr2, sregs.cr3
+
+    def read_msrs(self, indices: Sequence[int]) -> list[int]:
+        """KVM_GET_MSRS; EINVAL where the kernel lacks one."""
+        table = _msrs(indices, [0] * len(indices))
+        self._all_msrs(Ioctl.KVM_GET_MSRS, table)
+        return [table.entries[n].data for n in range(table.nmsrs)]
+
+    def write_msrs(self, indices: Sequence[int], values: Sequence[int]) -> None:
+        """KVM_SET_MSRS; EINVAL at the first that is refused, those before it are set."""
+        self._all_msrs(Ioctl.KVM_SET_MSRS, _msrs(indices, values))
 
     def events(self) -> VcpuEvents:
         events = VcpuEvents()
@@ -59,14 +71,15 @@ class VcpuFd:
     def set_events(self, events: VcpuEvents) -> None:
         call(self.fd, Ioctl.KVM_SET_VCPU_EVENTS, events)
 
-    def fpu(self) -> bytearray:
-        """x87 and SSE registers, struct kvm_fpu."""
-        raw = bytearray(kvm.FPU_SIZE)
-        call(self.fd, Ioctl.KVM_GET_FPU, raw)
+    def xsave(self) -> bytearray:
+        """x87, SSE and AVX registers, struct kvm_xsave."""
+        raw = bytearray(kvm.XSAVE_SIZE)
+        call(self.fd, Ioctl.KVM_GET_XSAVE, raw)
         return raw
 
-    def set_fpu(self, raw: bytearray) -> None:
-        call(self.fd, Ioctl.KVM_SET_FPU, raw)
+    def set_xsave(self, raw: bytearray) -> None:
+        """Not KVM_SET_FPU: what the processor has found to be in its initial state stays so after that (measured)."""
+        call(self.fd, Ioctl.KVM_SET_XSAVE, raw)
 
     def enter_long_mode(self, cr3: int) -> None:
         """64-bit mode with page tables at `cr3`; with no-execute pages unless KVM refuses EFER.NXE."""
@@ -76,8 +89,7 @@ class VcpuFd:
             self.set_sregs(sregs)
         except HypervisorError:
             enter_long_mode(sregs, cr3, no_execute=False)
-            about = ("cr3", cr3, "page tables within the guest-physical address width")
-            call(self.fd, Ioctl.KVM_SET_SREGS, sregs, about)
+            self.set_sregs(sregs, ("cr3", cr3, "page tables within the guest-physical address width"))
         self.set_registers(Registers())
 
     def finish(self) -> bool:
@@ -109,8 +121,8 @@ class VcpuFd:
         call(self.fd, Ioctl.KVM_SET_GUEST_DEBUG, GuestDebug())
 
     def copy_state(self, source: "VcpuFd") -> None:
-        """Take over `source`'s general, system and x87/SSE registers."""
-        self.set_fpu(source.fpu())
+        """Take over `source`'s general, system, x87 and vector registers."""
+        self.set_xsave(source.xsave())
         theirs, mine = source.sregs(), self.sregs()
         if bytes(theirs) != bytes(mine):
             self.set_sregs(theirs)
@@ -128,8 +140,21 @@ class VcpuFd:
         call(self.fd, Ioctl.KVM_SET_CPUID2, table, ("cpuid", table.nent, "cannot be changed once the vCPU has run"))
         self.cpuid = table
 
+    def _all_msrs(self, request: Ioctl, table: Msrs) -> None:
+        done = call(self.fd, request, table)
+        if done != table.nmsrs:
+            entry = table.entries[done]
+            raise HypervisorError(errno.EINVAL, request.name, f"msr {entry.index:#x}", entry.data)
+
     def _set_supported_cpuid(self, device: int) -> None:
         # Without a CPUID that has long mode, KVM refuses EFER.LME.
         table = Cpuid(nent=CPUID_ENTRIES)
         call(device, Ioctl.KVM_GET_SUPPORTED_CPUID, table)
         self.set_cpuid(table)
+
+
+def _msrs(indices: Sequence[int], values: Sequence[int]) -> Msrs:
+    table = Msrs(nmsrs=len(indices))
+    for n, (index, value) in enumerate(zip(indices, values, strict=True)):
+        table.entries[n] = MsrEntry(index=index, data=value)
+    return table

@@ -53,11 +53,11 @@ def withdraw(space: GuestSpace, seat: Seat, pending: Pending) -> None:
 def _undo(space: GuestSpace, seat: Seat, addresses: AddressSpace, origin: Origin) -> None:
     """Finish the operation, then have all registers as they are now, at the instruction."""
     fd = seat.active
-    registers, system, fpu = replace(fd.registers(), rip=origin.rip), fd.sregs(), fd.fpu()
+    registers, system, vectors = replace(fd.registers(), rip=origin.rip), fd.sregs(), fd.xsave()
     _finish(space, seat, addresses, origin)
     if bytes(fd.sregs()) != bytes(system):
         fd.set_sregs(system)
-    fd.set_fpu(fpu)
+    fd.set_xsave(vectors)
     fd.set_registers(registers)
 
 

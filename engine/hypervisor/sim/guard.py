@@ -15,9 +15,6 @@ from engine.model.registers import Registers
 from engine.x86.privileged import Privileged, privileged
 
 _FAULT = Event(GENERAL_PROTECTION, 0)
-_CR0_NW, _CR0_CD = 1 << 29, 1 << 30
-_CR4_KNOWN = 0xFFF
-"""VME to UMIP: what follows must be announced by CPUID, and is not (SDM Vol. 3, 2.5)."""
 _CR3_KNOWN = (1 << 52) - 1
 
 
@@ -88,11 +85,11 @@ def _takes(target: str, value: int) -> bool:
         case "cr0":
             paging = x86.CR0_PG | x86.CR0_PE
             known = not value >> 32 and value & paging == paging
-            return known and not (value & _CR0_NW and not value & _CR0_CD)
+            return known and not (value & x86.CR0_NW and not value & x86.CR0_CD)
         case "cr3":
             return not value & ~_CR3_KNOWN
         case "cr4":
-            return not value & ~_CR4_KNOWN and bool(value & x86.CR4_PAE)
+            return not value & ~msrs.CR4_BITS and bool(value & x86.CR4_PAE)
         case "cr8":
             return value <= 0xF
         case "dr6" | "dr7":

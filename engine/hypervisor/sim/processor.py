@@ -1,5 +1,8 @@
 """One vCPU's parts, wired to each other: engine, software EPT, scratch pages, and the guest's code as text."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import msgspec
 
 from engine.hypervisor.contract.vectors import GENERAL_PROTECTION, STACK_FAULT
@@ -22,6 +25,7 @@ from engine.hypervisor.sim.text import GuestText
 from engine.hypervisor.sim.trial import Trial
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.rights import Access
+from engine.model.system_registers import SystemRegisters
 from engine.x86.operands import memory_operands
 
 
@@ -61,9 +65,20 @@ class Processor:
         return self.fill.vtl
 
     def enter_vtl(self, vtl: int) -> None:
+        self.core.shared.take()
         self._registers[self.vtl] = self.core.state()
         self.core.set_state(self._registers[vtl])
+        self.core.shared.put()
         self.fill.vtl = vtl
+        self._generation = -1
+
+    def system_registers(self, vtl: int) -> SystemRegisters:
+        with self._shown(vtl):
+            return self.core.system_registers.read()
+
+    def set_system_registers(self, vtl: int, registers: SystemRegisters) -> None:
+        with self._shown(vtl):
+            self.core.system_registers.write(registers)
         self._generation = -1
 
     def state(self) -> ProcessorState:
@@ -101,6 +116,18 @@ class Processor:
         writes = denied.access is Access.READ and any(one.access == (Access.READ, Access.WRITE) for one in used)
         access = Access.WRITE if writes else denied.access
         return page_fault(self.fill.tables, self.core.cr3(), denied.gva, access)
+
+    @contextmanager
+    def _shown(self, vtl: int) -> Generator[None]:
+        """The engine's registers are those of this VTL meanwhile."""
+        if vtl == self.vtl:
+            yield
+            return
+        own = self.core.state()
+        self.core.set_state(self._registers[vtl])
+        yield
+        self._registers[vtl] = self.core.state()
+        self.core.set_state(own)
 
     def _code_at_rip(self) -> bytes:
         return self.text.shown(self.core.rip())[0]

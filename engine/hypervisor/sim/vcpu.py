@@ -7,8 +7,8 @@ import msgspec
 from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError, closed
 from engine.hypervisor.contract.masks import require_vtl
-from engine.hypervisor.contract.processor import require_registers
-from engine.hypervisor.sim import exits
+from engine.hypervisor.contract.processor import require_registers, require_system, require_xmm
+from engine.hypervisor.sim import exits, msrs
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.execution import Execution, ExecutionState
 from engine.hypervisor.sim.kick_all import SimKickAll
@@ -22,6 +22,7 @@ from engine.model.dirty import RingHarvest
 from engine.model.exits import AnyExit, Interrupted
 from engine.model.registers import Registers
 from engine.model.resolution import Inject, Resolution
+from engine.model.system_registers import SystemRegisters
 
 SLICE = 10_000
 """Instructions between two looks at a kick: about a millisecond."""
@@ -101,6 +102,29 @@ class SimVcpu:
         self._require_answered("set_registers")
         self._core.set_registers(registers)
 
+    def system_registers(self, vtl: int) -> SystemRegisters:
+        require_vtl("system_registers", vtl, self._space.vtls)
+        self._require_open("system_registers")
+        return self._processor.system_registers(vtl)
+
+    def set_system_registers(self, vtl: int, registers: SystemRegisters) -> None:
+        require_vtl("set_system_registers", vtl, self._space.vtls)
+        require_system(registers)
+        _require_known(registers)
+        if vtl == self.vtl:
+            self._require_answered("set_system_registers")
+        self._require_open("set_system_registers")
+        self._processor.set_system_registers(vtl, registers)
+
+    def xmm(self) -> bytes:
+        self._require_open("xmm")
+        return self._core.shared.xmm()
+
+    def set_xmm(self, data: bytes) -> None:
+        require_xmm(data)
+        self._require_answered("set_xmm")
+        self._core.shared.set_xmm(data)
+
     @property
     def cpuid(self) -> tuple[CpuidLeaf, ...]:
         self._require_open("cpuid")
@@ -168,3 +192,10 @@ class SimVcpu:
         # The engine's memory is freed: to touch it would end the process, or change another engine.
         if self._closed:
             raise closed(call)
+
+
+def _require_known(registers: SystemRegisters) -> None:
+    for name, bits in (("cr4", msrs.CR4_BITS), ("efer", msrs.EFER_BITS)):
+        value = getattr(registers, name)
+        if value & ~bits:
+            raise HypervisorError(errno.EINVAL, "set_system_registers", name, value, f"{bits:#x}")

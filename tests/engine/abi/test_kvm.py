@@ -68,6 +68,7 @@ RUN_FIELDS = {
     "s.regs.regs": kvm.RUN_SYNC_REGS,
     "s.regs.regs.rip": kvm.RUN_SYNC_REGS + 128,
     "s.regs.sregs": kvm.RUN_SYNC_REGS + kvm.REGS_SIZE,
+    "s.regs.sregs.cr2": kvm.RUN_SYNC_REGS + kvm.REGS_SIZE + kvm.Sregs.cr2.offset,
     "s.regs.sregs.cr3": kvm.RUN_SYNC_REGS + kvm.REGS_SIZE + kvm.Sregs.cr3.offset,
 }
 CONSTANTS = {
@@ -94,7 +95,10 @@ CONSTANTS = {
     "KVM_EXIT_IO_OUT": kvm.EXIT_IO_OUT,
     "KVM_EXIT_IO_IN": kvm.EXIT_IO_IN,
     "sizeof(struct kvm_regs)": kvm.REGS_SIZE,
-    "sizeof(struct kvm_fpu)": kvm.FPU_SIZE,
+    "sizeof(struct kvm_xsave)": kvm.XSAVE_SIZE,
+    "offsetof(struct kvm_msrs, entries)": kvm_vcpu.Msrs.entries.offset,
+    "sizeof(struct kvm_msr_entry)": ctypes.sizeof(kvm_vcpu.MsrEntry),
+    "offsetof(struct kvm_msr_entry, data)": kvm_vcpu.MsrEntry.data.offset,
     "sizeof(struct kvm_guest_debug)": ctypes.sizeof(kvm.GuestDebug),
     "offsetof(struct kvm_cpuid2, entries)": kvm_vcpu.Cpuid.entries.offset,
     "offsetof(struct kvm_cpuid2, nent)": kvm_vcpu.Cpuid.nent.offset,

@@ -25,9 +25,11 @@ from engine.hypervisor.contract.vectors import DEBUG, INVALID_OPCODE
 from engine.hypervisor.sim.cpu.accesses import Accesses
 from engine.hypervisor.sim.cpu.batch import LIBRARY, Batch, check
 from engine.hypervisor.sim.cpu.calibration import address_offset, counter_offset
-from engine.hypervisor.sim.cpu.image import CS, DS, ES, FS, GDT, GS, IDT, SS, TR, Image
+from engine.hypervisor.sim.cpu.image import CS, DS, ES, FS, GDT, GS, IDT, LDT, SS, TR, Image
 from engine.hypervisor.sim.cpu.instructions import Instructions
 from engine.hypervisor.sim.cpu.live import Live
+from engine.hypervisor.sim.cpu.shared_state import SharedState
+from engine.hypervisor.sim.cpu.system_registers import EngineSystemRegisters
 from engine.hypervisor.sim.deliver import Segment, System
 from engine.hypervisor.sim.flags import repaired, suspect
 from engine.hypervisor.sim.stop import Denied, Raised, Stop, Watcher
@@ -38,8 +40,8 @@ from engine.model.rights import Access
 _CR0, _CR4 = 0x8005_0033, 0x620
 """Paging, write protect, native FPU errors; PAE and SSE."""
 _EFER = 0xC000_0080
-_RESET_TSS_LIMIT, _RESET_TSS = 0xFFFF, 0x8B00
-"""As after a reset (SDM Vol. 3, 10.1.1): at 0, busy."""
+_RESET_LIMIT, _RESET_TSS, _RESET_LDT = 0xFFFF, 0x8B00, 0x8200
+"""As after a reset (SDM Vol. 3, 10.1.1): at 0, the TSS busy."""
 _FLUSH_TLB = uc.UC_CTL_TLB_FLUSH | uc.UC_CTL_IO_WRITE << 30
 
 
@@ -70,6 +72,8 @@ class Core:
         self._batch = Batch(self._handle)
         self._image = Image(self._uc)
         self._live = Live(self._handle.value)
+        self.system_registers = EngineSystemRegisters(self._uc, self._image)
+        self.shared = SharedState(self._handle)
 
     def enter_long_mode(self, cr3: int) -> None:
         """Paging must be on inside the engine too, or MOV to CR3 would not flush its TLB."""
@@ -81,7 +85,8 @@ class Core:
         for index in (ES, SS, DS, FS, GS):
             self._image.set_segment(index, abi.DATA_SELECTOR, abi.SEGMENT_LIMIT, abi.DESCRIPTOR_DATA >> 32)
         self._image.set_segment(CS, abi.CODE_SELECTOR, abi.SEGMENT_LIMIT, abi.DESCRIPTOR_CODE >> 32)
-        self._image.set_segment(TR, 0, _RESET_TSS_LIMIT, _RESET_TSS)
+        self._image.set_segment(TR, 0, _RESET_LIMIT, _RESET_TSS)
+        self._image.set_segment(LDT, 0, _RESET_LIMIT, _RESET_LDT)
         self._image.put()
         self.set_registers(Registers())
 

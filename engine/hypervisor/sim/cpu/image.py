@@ -8,7 +8,7 @@ from engine.hypervisor.sim.cpu.batch import LIBRARY, check
 from engine.hypervisor.sim.cpu.calibration import exception_offset, segments_offset
 from engine.hypervisor.sim.deliver import Table
 
-ES, CS, SS, DS, FS, GS, _LDT, TR, GDT, IDT = range(10)
+ES, CS, SS, DS, FS, GS, LDT, TR, GDT, IDT = range(10)
 _SEGMENT = struct.Struct("<I4xQII")
 """Selector, base, limit, and the upper half of the descriptor (QEMU, SegmentCache)."""
 _HFLAGS, _OLD = 8, 112
@@ -41,8 +41,13 @@ class Image:
         self._raw.raw = state
         self.put()
 
+    def segment(self, index: int) -> tuple[int, int, int, int]:
+        """Selector, base, limit, upper half of the descriptor."""
+        selector, base, limit, upper = _SEGMENT.unpack_from(self._raw, self._at(index))
+        return selector, base, limit, upper
+
     def table(self, index: int) -> Table:
-        selector, base, limit, _ = _SEGMENT.unpack_from(self._raw, self._at(index))
+        selector, base, limit, _ = self.segment(index)
         return Table(base, limit, selector)
 
     def set_segment(self, index: int, selector: int, limit: int, descriptor: int, base: int = 0) -> None:
