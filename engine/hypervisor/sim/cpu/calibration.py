@@ -4,6 +4,7 @@ import ctypes
 import os
 import struct
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import unicorn
@@ -23,7 +24,6 @@ _CPU, _REACH = 0x400, 1 << 17
 """As much of the engine's CPU as its pointer to the registers is looked for in; they lie within its reach behind it."""
 GENERAL = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{n}" for n in range(8, 16)))
 """As the engine numbers them."""
-_GENERAL_VALUES = struct.pack("<16Q", *(_CALIBRATION << 32 | n for n in range(16)))
 _DEBUG_REGISTERS = struct.pack("<4Q", *(_CALIBRATION + 0x100 * n for n in range(4)))
 
 
@@ -101,8 +101,8 @@ def cr3_offset() -> int:
 @lru_cache(maxsize=1)
 def general_offset() -> int:
     """Where a saved context has the general registers, by their numbers, with RIP and the system's flags behind."""
-    found = _only(_saved(_numbered()), _GENERAL_VALUES, "the general registers")
-    if found + len(_GENERAL_VALUES) + 16 != lazy_offset():
+    found = _only(_saved(_numbered(0)), _general_values(0), "the general registers")
+    if found + 8 * len(GENERAL) + 16 != lazy_offset():
         raise _strange("RIP")
     return found
 
@@ -115,18 +115,25 @@ def live_address(handle: int) -> int:
 
 @lru_cache(maxsize=1)
 def _way_to_registers() -> tuple[int, int]:
-    """Where the engine's structure has the address of its CPU, and where that has the address of the registers."""
-    probe = _numbered()
-    structure = ctypes.string_at(probe._uch.value, _STRUCTURE)
-    found = [
-        (at, inside)
-        for at, cpu in _words(structure)
-        for inside, registers in _words(_peek(cpu, _CPU))
-        if 0 < registers - cpu < _REACH and _peek(registers, len(_GENERAL_VALUES)) == _GENERAL_VALUES
-    ]
-    if len(found) != 1:
+    """Where the engine's structure has the address of its CPU, and where that has the address of the registers.
+
+    What else lies in memory may look like it: it does not in each of several engines, or begins before the CPU.
+    """
+    probes = {number: _numbered(number) for number in range(1, 4)}
+    common = set[tuple[int, int]].intersection(*(_ways(probe, number) for number, probe in probes.items()))
+    if not common:
         raise _strange("the registers in use")
-    return found[0]
+    return min(common, key=itemgetter(1))
+
+
+def _ways(probe: Any, number: int) -> set[tuple[int, int]]:
+    values = _general_values(number)
+    return {
+        (at, inside)
+        for at, cpu in _words(ctypes.string_at(probe._uch.value, _STRUCTURE))
+        for inside, registers in _words(_peek(cpu, _CPU))
+        if 0 < registers - cpu < _REACH and _peek(registers, len(values)) == values
+    }
 
 
 def _words(raw: bytes) -> list[tuple[int, int]]:
@@ -153,12 +160,16 @@ _WRITE: Any = ctypes.CDLL(None).write
 _WRITE.argtypes, _WRITE.restype = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t), ctypes.c_ssize_t
 
 
-def _numbered() -> Any:
-    """With a number of its own in each general register."""
+def _numbered(number: int) -> Any:
+    """With a value of its own in each general register."""
     probe = _probe(b"")
-    for name, (value,) in zip(GENERAL, struct.iter_unpack("<Q", _GENERAL_VALUES), strict=True):
+    for name, (value,) in zip(GENERAL, struct.iter_unpack("<Q", _general_values(number)), strict=True):
         probe.reg_write(getattr(x86, f"UC_X86_REG_{name}"), value)
     return probe
+
+
+def _general_values(number: int) -> bytes:
+    return struct.pack("<16Q", *(_CALIBRATION + number << 32 | n for n in range(len(GENERAL))))
 
 
 def _probe(code: bytes) -> Any:
