@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from engine.machine.guests.guest import BASE, ROUNDS, Guest, rounds_end, rounds_start
-from engine.machine.guests.hypercall import CALLS
-from engine.model.layout import PML4
+from engine.machine.guests.hypercall import calls
+from engine.model.layout import HYPERCALL_PAGE, PML4
 
 SECRET = 0x5EC7E7
 """What stands in the secret's page."""
@@ -85,7 +85,7 @@ ask:                          ; RDI: a page; RSI: 1 to open it, 0 to close it. R
     test r12, r12
     jnz vtl_call
     ret
-{CALLS}
+{calls(HYPERCALL_PAGE)}
 .align 8
 context:                      ; HV_PARTITION_ID_SELF; this VP, VTL1; RIP, RSP, RFLAGS
     .quad -1, 0x1fffffffe, 0, 0, 2

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from engine.machine.guests.guest import BASE, PAGES, Guest, Parameter
-from engine.machine.guests.hypercall import CALLS
+from engine.machine.guests.hypercall import calls
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
+from engine.model.layout import HYPERCALL_PAGE, PML4
 
-OWN_PAGES = 5
-"""Its code, VP assist page, message page, stack and log, in this order from `base` on."""
+OWN_PAGES = 12
+"""Its code, VP assist page, message page, stack, log, hypercall page and six of page tables, from `base` on."""
 OPENED, CLOSED, REFUSED = 0x10, 0x11, 0x12
 """In the log, beside 0 read, 1 write, 2 execute."""
 _MOST = 32
@@ -19,6 +20,7 @@ _PARAMETERS = (
     msgspec.structs.replace(_COUNT, name="code_pages", default=4, meaning="how many of these"),
     msgspec.structs.replace(BASE, name="secret", default=0x214000, meaning="gpa of the pages that keep no right"),
     msgspec.structs.replace(_COUNT, name="secret_pages", default=2, meaning="how many of these"),
+    Parameter("apart", 1, "1: it has page tables and a hypercall page of its own; 0: it goes by those of VTL0", 0, 1),
     Parameter("patience", 0, "intercepts before it stops the vCPU; 0 goes on for ever"),
     Parameter(
         "target", 0x10, "TargetVtl of its masks: 0x10 names VTL0 as bound, 0x11 VTL1 as binding (`openvmm`)", 0x10, 0x11
@@ -28,13 +30,14 @@ _PARAMETERS = (
 
 def _source(params: Mapping[str, int]) -> str:
     base, code, secret = params["base"], params["code"], params["secret"]
-    assist, messages, stack, log = (base + page * PAGE_SIZE for page in range(1, OWN_PAGES))
+    assist, messages, stack, log, page, tables = (base + at * PAGE_SIZE for at in range(1, 7))
     target = params["target"] << 32
     return f"""
 ; VTL1: a monitor. RIP, RSP and RFLAGS are its own; the other registers are VTL0's.
     mov rsp, {stack + PAGE_SIZE:#x}
+{_apart(page, tables) if params["apart"] else ""}
     mov r8, 0                 ; no output
-    mov rcx, 0x300000051      ; SetVpRegisters, three reps
+    mov rcx, 0x400000051      ; SetVpRegisters, four reps
     mov rdx, registers
     call hypercall
     mov rcx, {params["code_pages"]:#x}0000000c    ; ModifyVtlProtectionMask, a rep for each page
@@ -130,12 +133,13 @@ note:                         ; into the log: RDI an address, RAX what was done 
     mov [rbx + rcx + 16], rdi
     mov [rbx + rcx + 24], rax
     ret
-{CALLS}
+{calls(page if params["apart"] else HYPERCALL_PAGE)}
 .align 8
 registers:                    ; HV_PARTITION_ID_SELF; this VP and VTL; name and value of each
     .quad -1, 0xfffffffe
     .quad 0xd0007, 0, 0x3f, 0      ; VsmPartitionConfig: protection on, default mask RWX, zero on reset
     .quad 0x90013, 0, {assist + 1:#x}, 0    ; VpAssistPage
+    .quad 0xa0010, 0, 1, 0         ; SCONTROL: the SynIC is on
     .quad 0xa0013, 0, {messages + 1:#x}, 0    ; SIMP, the message page
 skip:                         ; self; this VP, VTL0; RIP
     .quad -1, 0x10fffffffe, 0x20010, 0, 0, 0
@@ -155,6 +159,29 @@ left:
 """
 
 
+def _apart(page: int, tables: int) -> str:
+    """VTL0 may write to the system area, and VTL1 must not go by what VTL0 has written there."""
+    return f"""
+; ---- Page tables of its own, copied while VTL0 is still what was loaded.
+    mov rsi, {PML4:#x}
+    mov rdi, {tables:#x}
+    mov rcx, {HYPERCALL_PAGE - PML4 >> 3:#x}
+    rep movsq
+    mov rax, {tables - PML4:#x}    ; what they point to has moved by so much
+    mov rbx, {tables:#x}
+    add [rbx], rax            ; PML4
+    add [rbx + 0x1000], rax   ; page directory pointers
+    add [rbx + 0x1008], rax
+    add [rbx + 0x1010], rax
+    add [rbx + 0x1018], rax
+    mov cr3, rbx
+; ---- And a hypercall page.
+    mov rcx, 0x40000001       ; MSR Hypercall
+    mov rax, {page + 1:#x}
+    mov rdx, 0
+    wrmsr"""
+
+
 def _gfns(base: int, count: int) -> str:
     return "\n".join(_lines([base + page * PAGE_SIZE >> PAGE_SHIFT for page in range(count)]))
 
@@ -171,7 +198,7 @@ def _patience(intercepts: int) -> str:
 MONITOR = Guest(
     "monitor",
     "Runs in VTL1 and fences pages from VTL0: of code, which keep R and X, and with secrets, which keep no right, as"
-    " its own five. It logs each denied access and skips the instruction; where a fetch is denied it stops the vCPU."
+    " its own twelve. It logs each denied access and skips the instruction; where a fetch is denied it stops the vCPU."
     " VTL0 may ask by a VTL call for a page of code to be opened (RDI: the page, RSI: 1) and closed (RSI: 0). The"
     " answer in RAX is 0, or 6 for any other page.",
     _PARAMETERS,

@@ -9,11 +9,11 @@ from engine.machine.guests.kernel import SECRET
 from engine.machine.guests.monitor import CLOSED, OPENED, REFUSED
 from engine.model.events import InterceptDelivered
 from engine.session.host import Host
-from tests.engine.machine.vsm_guest import SETUP, VTL_CALL, put
+from tests.engine.machine.vsm_guest import SETUP, VTL_CALL, call, put
 from tests.engine.machine.vsm_run import Ran
 
 CODE, SECRETS, LEARNT, MONITOR = 0x210000, 0x214000, 0x216000, 0x218000
-OWN = tuple(range(MONITOR, MONITOR + 0x5000, 0x1000))
+OWN = tuple(range(MONITOR, MONITOR + 0xC000, 0x1000))
 LOG = OWN[4]
 READ, WRITE, EXECUTE = 0, 1, 2
 STORE = "mov rbx, {:#x}\nmov byte ptr [rbx], 1"
@@ -123,3 +123,41 @@ def test_who_is_asked_for_a_page_of_its_own_says_no(run: Run) -> None:
     ask = f"mov rdi, {MONITOR:#x}\nmov rsi, 1\n{VTL_CALL}\nmov rbx, 0x201000\nmov [rbx], rax"
     ran = run(stranger(ask))
     assert (ran.words(0x201000, 1), log(ran)) == ([6], [(MONITOR, REFUSED)])
+
+
+@pytest.mark.parametrize("apart", [0, 1], ids=["with VTL0's", "with its own"])
+def test_a_stranger_who_changes_the_hypercall_page(run: Run, apart: int) -> None:
+    """HLT in place of the VTL return at 0x7020: a VTL1 that goes by that page is ended by VTL0."""
+    ask = f"mov rdi, {CODE:#x}\nmov rsi, 0\n{VTL_CALL}\nmov rbx, 0x201000\nmov byte ptr [rbx], 1"
+    ran = run(stranger("mov rbx, 0x7020\nmov byte ptr [rbx], 0xf4", ask), apart=apart)
+    assert ran.words(0x201000, 1) == [apart]
+
+
+def mapped(at: int, gpa: int) -> str:
+    """The 2 MiB of virtual addresses from `at` on lead to `gpa`, by the page tables of the system area."""
+    return (
+        f"mov rax, {gpa | 0xE3:#x}\nmov rbx, {0x3000 + (at >> 21) * 8:#x}\nmov [rbx], rax\nmov rax, cr3\nmov cr3, rax"
+    )
+
+
+def test_another_address_for_a_page_is_fenced_as_well(run: Run) -> None:
+    ran = run(stranger(mapped(0x400000, 0x200000), LOAD.format(SECRETS + 0x200000)))
+    assert ran.denied == [(0, SECRETS)]
+
+
+@pytest.mark.parametrize("apart", [0, 1], ids=["with VTL0's", "with its own"])
+def test_a_stranger_who_changes_the_page_tables(run: Run, apart: int) -> None:
+    """0x200000 now leads to 0x0, so that VTL1's code, where it goes on, would be VTL0's: RET of the VTL return, and
+    behind the call of it a load of the secret, by another address."""
+    filled = "mov rdi, 0x18000\nmov rax, 0x90\nmov rcx, 0x2000\nrep stosb"
+    behind = "mov rsi, spy\nmov rdi, 0x18800\nmov rcx, 64\nrep movsb\nmov rbx, 0x1d022\nmov byte ptr [rbx], 0xc3"
+    spy = "spy: mov rbx, 0x414000\nmov rax, 0x77\nmov rbx, 0x401000\nmov [rbx], rax\nhlt"
+    change = (mapped(0x400000, 0x200000), mapped(0x200000, 0))
+    stack = "mov rax, 0x218000\nmov rbx, 0x1bff8\nmov [rbx], rax"
+    ran = run(stranger(filled, behind, stack, *change, VTL_CALL, "hlt", spy), apart=apart)
+    assert ran.words(0x201000, 1) == [0 if apart else 0x77]
+
+
+def test_the_hypervisor_writes_no_output_where_vtl0_may_not(run: Run) -> None:
+    ask = put(0x204000, (1 << 64) - 1, 0xFFFF_FFFE, 0x20010) + call(0x1_0000_0050, r8=OWN[0])
+    assert run(stranger(ask)).end == "fenced"
