@@ -2,6 +2,7 @@
 
 import ctypes
 
+from engine.abi.tlfs.messages import MESSAGE_PAYLOAD
 from engine.abi.tlfs.processor import InitialVpContext
 
 
@@ -140,6 +141,18 @@ class CheckSparseGpaPageVtlAccess(ctypes.LittleEndianStructure):
         ("target_vtl", ctypes.c_uint8),
         ("desired_access", ctypes.c_uint8),
         ("rsvdz", ctypes.c_uint8 * 6),
+    )
+
+
+class PostMessage(ctypes.LittleEndianStructure):
+    """HvCallPostMessage; only the first `payload_size` bytes of `payload` are sent."""
+
+    _fields_ = (
+        ("connection_id", ctypes.c_uint32),
+        ("rsvdz", ctypes.c_uint8 * 4),
+        ("message_type", ctypes.c_uint32),
+        ("payload_size", ctypes.c_uint32),
+        ("payload", ctypes.c_uint8 * MESSAGE_PAYLOAD),
     )
 
 

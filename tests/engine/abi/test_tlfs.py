@@ -26,6 +26,7 @@ SIZES: dict[Struct, int] = {
     parameters.Index: 4,
     parameters.CheckSparseGpaPageVtlAccess: 16,
     parameters.VtlAccess: 8,
+    parameters.PostMessage: 256,
     processor.SegmentRegister: 16,
     processor.TableRegister: 16,
     processor.InitialVpContext: 224,
@@ -38,6 +39,11 @@ SIZES: dict[Struct, int] = {
 }
 
 OFFSETS: list[tuple[Struct, str, int, int]] = [
+    (parameters.PostMessage, "connection_id", 0, 4),
+    (parameters.PostMessage, "rsvdz", 4, 4),
+    (parameters.PostMessage, "message_type", 8, 4),
+    (parameters.PostMessage, "payload_size", 12, 4),
+    (parameters.PostMessage, "payload", 16, 240),
     (parameters.ModifyVtlProtectionMask, "partition_id", 0, 8),
     (parameters.ModifyVtlProtectionMask, "map_flags", 8, 4),
     (parameters.ModifyVtlProtectionMask, "target_vtl", 12, 1),
