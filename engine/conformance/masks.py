@@ -2,34 +2,59 @@
 
 import errno
 
+from engine.conformance import ring_3
 from engine.conformance.check import Body, Subject, answers, equal
 from engine.conformance.guest import Factory, Guest
+from engine.hypervisor.contract.extensions import ModeBasedExecution
 from engine.model.address import PAGE_SIZE, PageRange
-from engine.model.exits import ProtectionExit
-from engine.model.rights import Access, Rights, is_valid_mask, rights_text
+from engine.model.exits import HltExit, ProtectionExit
+from engine.model.rights import Rights, is_valid_mask, rights_text
 
 MASKS = Subject("masks")
 VTLS = Subject("vtls")
 _TLFS = "TLFS, HvCallModifyVtlProtectionMask"
 _VSM = "TLFS, Virtual Secure Mode: VTL state isolation"
-_PAGE = Guest.PAGE
-_TOUCH = "mov rcx, [rbx+0x100]\nmov [rbx+0x100], rax\ncall rbx\nhlt"
+_PAGE, _RET = Guest.PAGE, b"\xc3"
+_ACCESSES = {
+    "read": ("mov rcx, [rcx+0x100]", False),
+    "write": ("mov [rcx+0x100], rax", False),
+    "kernel execute": ("call rcx", False),
+    "user execute": ("call rcx", True),
+}
+"""By whom they are: code, and whether it is in ring 3. In the page is a RET."""
 
 
-def _enforced(rights: Rights) -> Body:
-    """Loads from the page, stores to it, and runs a RET in it."""
-    denied = [str(access) for access in (Access.READ, Access.WRITE, Access.EXECUTE) if not rights & access.needs]
+def _enforced(rights: Rights, mbec: bool = False) -> Body:
+    """Each kind of access, in a guest of its own."""
 
     def body(make: Factory) -> None:
-        guest = make.guest()
-        guest.load("ret", at=_PAGE)
-        guest.fence(rights)
-        guest.load(_TOUCH, rbx=_PAGE)
-        equal(
-            [str(e.access) for e in guest.drive() if isinstance(e, ProtectionExit)], [str(a) for a in denied], "denied"
-        )
+        found = [name for name, (code, user) in _ACCESSES.items() if _denies(make, rights, mbec, code, user)]
+        equal(found, _missing(rights, mbec), "denied")
 
     return body
+
+
+def _missing(rights: Rights, mbec: bool) -> list[str]:
+    """TLFS, Mode Based Execute Control: disabled, "this setting is ignored" says it of UX."""
+    user = Rights.UX if mbec else Rights.KX
+    needs = dict(zip(_ACCESSES, (Rights.R, Rights.W, Rights.KX, user), strict=True))
+    return [name for name, right in needs.items() if not rights & right]
+
+
+def _denies(make: Factory, rights: Rights, mbec: bool, code: str, user: bool) -> bool:
+    """Whether the code has a protection exit, of whatever it does first."""
+    guest = make.guest()
+    guest.memory.write(_PAGE, _RET)
+    guest.fence(rights)
+    if mbec:
+        guest.vm.extension(ModeBasedExecution).set_mbec(0, 0, on=True)
+    if user:
+        ring_3.begin(guest, f"{code}\nud2", rcx=_PAGE)
+    else:
+        guest.load(f"{code}\nhlt", rcx=_PAGE)
+    exit = guest.vcpu.run()
+    equal(type(exit) in (ProtectionExit, HltExit), True, f"a protection exit or the end ({exit})")
+    return isinstance(exit, ProtectionExit)
 
 
 def _invalid(rights: Rights) -> Body:
@@ -41,14 +66,20 @@ def _invalid(rights: Rights) -> Body:
     return body
 
 
+def _add(rights: Rights) -> None:
+    text = rights_text(rights)
+    if not is_valid_mask(rights, mbec=True):
+        says = f"Mask {text} is refused with EINVAL: W and X need R, and KX needs UX"
+        MASKS.add(text, says, _TLFS, _invalid(rights))
+        return
+    says = f"Under mask {text} a load, a store and a fetch are denied where their right is missing; KX is for all rings"
+    MASKS.add(text, says, _TLFS, _enforced(rights))
+    says = f"Under mask {text}, with MBEC, ring 0 executes by KX and ring 3 by UX"
+    MASKS.add(f"{text} with MBEC", says, f"{_TLFS}; Mode Based Execute Control", _enforced(rights, mbec=True))
+
+
 for _value in range(16):
-    _mask = Rights(_value)
-    if is_valid_mask(_mask):
-        _says = f"Under mask {rights_text(_mask)} a load, a store and a fetch are denied where their right is missing"
-        MASKS.add(rights_text(_mask), _says, _TLFS, _enforced(_mask))
-    else:
-        _says = f"Mask {rights_text(_mask)} is refused with EINVAL: TLFS has no such mask without MBEC"
-        MASKS.add(rights_text(_mask), _says, _TLFS, _invalid(_mask))
+    _add(Rights(_value))
 
 
 @MASKS.check("whose", _TLFS)

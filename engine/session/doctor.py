@@ -66,7 +66,7 @@ def _examine(name: HypervisorChoice) -> Finding:
 
 
 def _finding(host: Capabilities) -> Finding:
-    valid = [Rights(mask) for mask in range(16) if is_valid_mask(Rights(mask))]
+    valid = [Rights(mask) for mask in range(16) if is_valid_mask(Rights(mask), mbec=True)]
     return Finding(
         hypervisor=host.name,
         usable=True,

@@ -1,8 +1,6 @@
 """Effective rights: host first, then every higher VTL (TLFS, Memory Protection Hierarchy)."""
 
-from engine.abi.tlfs.registers import VsmVpSecureConfig
 from engine.model.rights import Access, Rights
-from engine.vsm.layout import of_bits
 from engine.vsm.view import View
 
 
@@ -15,9 +13,8 @@ def needed(access: Access, user: bool = False, mbec: bool = False) -> Rights:
 
 
 def mbec_active(view: View, vp: int, vtl: int) -> bool:
-    """Some higher VTL has MBEC enabled for `vtl` on this processor."""
-    holders = view.partition.vps[vp].vtls[vtl + 1 :]
-    return any(of_bits(VsmVpSecureConfig, holder.secure[vtl]).mbec_enabled for holder in holders)
+    """On this processor."""
+    return view.partition.vps[vp].mbec_active(vtl)
 
 
 def setters(view: View, vtl: int) -> list[int]:

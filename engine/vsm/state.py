@@ -84,6 +84,10 @@ class VpState(msgspec.Struct, frozen=True, kw_only=True):
     def enabled_vtls(self) -> list[int]:
         return [vtl for vtl, state in enumerate(self.vtls) if state.enabled]
 
+    def mbec_active(self, vtl: int) -> bool:
+        """A higher VTL has MBEC enabled for `vtl`."""
+        return any(of_bits(VsmVpSecureConfig, holder.secure[vtl]).mbec_enabled for holder in self.vtls[vtl + 1 :])
+
     def tlb_locked(self, vtl: int) -> bool:
         """A higher VTL holds the TLB of `vtl` locked."""
         return any(of_bits(VsmVpSecureConfig, holder.secure[vtl]).tlb_locked for holder in self.vtls[vtl + 1 :])

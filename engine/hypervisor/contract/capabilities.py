@@ -45,6 +45,11 @@ class Capabilities(msgspec.Struct, frozen=True):
     ring_reason: str = ""
     """Why a dirty ring can lose pages here (RingHarvest.lost); empty where it never does."""
 
+    @property
+    def mbec(self) -> bool:
+        """Ring 3 may be given another execute right than ring 0 (contract/extensions.py)."""
+        return "ModeBasedExecution" in self.extensions
+
     def enforces(self, rights: Rights) -> bool:
         return int(rights) in self.masks
 

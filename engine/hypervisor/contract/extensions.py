@@ -115,6 +115,15 @@ class Statistics(Protocol):
         ...
 
 
+class ModeBasedExecution(Protocol):
+    """Execute rights of ring 3 apart from those of ring 0 (TLFS, Mode Based Execute Control)."""
+
+    def set_mbec(self, vcpu: int, vtl: int, on: bool) -> None:
+        """From now on ring 3 of the VTL, on this vCPU, executes by the right UX; off, as from the start, KX governs all
+        rings. EINVAL: no such vCPU or VTL."""
+        ...
+
+
 EXTENSIONS: tuple[type, ...] = (
     PermissionBitmap,
     MemoryAttributes,
@@ -123,4 +132,5 @@ EXTENSIONS: tuple[type, ...] = (
     AtomicHarvest,
     Snapshots,
     Statistics,
+    ModeBasedExecution,
 )

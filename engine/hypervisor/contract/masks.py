@@ -13,12 +13,12 @@ _PAGES = MAX_RAM >> PAGE_SHIFT
 
 
 def require_mask(vtl: int, vtls: int, pages: PageRange | PageSet, rights: Rights) -> None:
-    """EINVAL: a VTL that is not there, the highest one, pages that cannot be fenced, or a mask that TLFS lacks."""
+    """EINVAL: a VTL that is not there, the highest one, pages that cannot be fenced, or a mask that no TLFS has."""
     require_vtl(_CALL, vtl, vtls)
     if vtl == vtls - 1:
         raise HypervisorError(errno.EINVAL, _CALL, "vtl", vtl, "no higher VTL to restrict the highest")
     require_pages(_CALL, pages)
-    if not (0 <= int(rights) <= int(Rights.RWX) and is_valid_mask(rights)):
+    if not (0 <= int(rights) <= int(Rights.RWX) and is_valid_mask(rights, mbec=True)):
         raise HypervisorError(errno.EINVAL, _CALL, "rights", int(rights), "not a mask TLFS allows")
 
 

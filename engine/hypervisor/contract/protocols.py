@@ -147,7 +147,8 @@ class Vm(Protocol):
         ...
 
     def set_mask(self, vtl: int, pages: PageRange | PageSet, rights: Rights) -> None:
-        """Rights of VTL `vtl` on pages, whether or not a slot is there now; they stay with the gfn. All or none.
+        """Rights of VTL `vtl` on pages, whether or not a slot is there now; they stay with the gfn. All or none. KX is
+        for ring 3 too, unless ModeBasedExecution has UX for it.
 
         Unsupported when capabilities do not enforce the mask; EINVAL for the highest VTL, an unknown VTL, a mask
         TLFS calls invalid, or pages beyond the first 4 GiB; ENOMEM where the host has no room for so many runs.

@@ -11,6 +11,8 @@ LACKS = {
     "stops its vCPUs around the changes instead",
     "AtomicHarvest": "in no kernel: the gap between KVM_GET_DIRTY_LOG and the slot's end was named in October 2022, "
     "and no call that closes it was posted; write-protect the slot's memory before both",
+    "ModeBasedExecution": "KVM keeps one execute right a page for all rings: the second one of Intel's page tables "
+    "is for nested guests alone, and host page protection has none for the guest's rings",
     "Snapshots": "no call of KVM's saves a guest: RAM would be copied whole, with every vCPU stopped",
 }
 """By the extension's name (contract/extensions.py)."""

@@ -1,6 +1,7 @@
 """Where a vCPU executes: the kernel vCPU of its VTL, or for one instruction a helper that no mask binds."""
 
 from engine.abi.kvm import ExitReason
+from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.kvm import shared_state
 from engine.hypervisor.kvm.address_space import AddressSpace
 from engine.hypervisor.kvm.run_page import CR3, RIP
@@ -9,6 +10,7 @@ from engine.hypervisor.kvm.stepper import Stepper, hide_trap_flag, pushes_flags
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.x86.decode import MAX_LENGTH
 
+_RING = 3
 _DEBUG = int(ExitReason.DEBUG)
 
 
@@ -50,8 +52,15 @@ class Seat:
             shared_state.carry(self.active, self.fds[vtl])
         self.vtl, self.active = vtl, self.fds[vtl]
 
+    def require_step(self) -> None:
+        """Unsupported in ring 3 where the kernel emulates ring 0 alone: it goes on to the next exit there (measured on
+        kvm_pvm)."""
+        if self._space.copy is None and self.fds[self.vtl].sregs().cs.selector & _RING:
+            raise Unsupported("single step in ring 3", "this kernel does not heed KVM_GUESTDBG_SINGLESTEP there")
+
     def begin_step(self) -> None:
-        """The next instruction is executed by the helper."""
+        """The next instruction is executed by the helper. Unsupported as require_step says."""
+        self.require_step()
         rip = self.active.page.u64[RIP]
         self._pushes_flags = pushes_flags(self.addresses().read(rip, MAX_LENGTH), rip)
         self.active = self.stepper.begin(self.active)

@@ -164,6 +164,7 @@ class KvmVcpu:
     def _step(self) -> AnyExit:
         """What was answered is finished first, then one more instruction executed."""
         self.settle()
+        self._seat.require_step()
         steps, exit = self._seat.steps, None
         with single_step.armed(self._space, self._seat) as halted:
             while exit is None:

@@ -10,11 +10,12 @@ from engine.hypervisor.sim.deliver import Event
 from engine.hypervisor.sim.delivery import Delivery
 from engine.hypervisor.sim.exits import Verdict
 from engine.hypervisor.sim.plain import RIP, DeniedStore
+from engine.hypervisor.sim.ports import refusal
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.scratch import Piece
 from engine.hypervisor.sim.stop import Anew, Denied, Guarded, Jump, MsrAccess, PortAccess, Stop
 from engine.hypervisor.sim.trial import Cause, TrialState
-from engine.model.address import PAGE_SIZE
+from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.exits import AnyExit, HltExit
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Access
@@ -100,8 +101,7 @@ class Execution:
     def _ended(self, stop: Stop) -> None:
         if stop.reason == "io" and stop.event is not None:
             self._core.set_registers(stop.event.before)
-            self._trial.begin()
-            self._ask(stop.event)
+            self._port(stop.event)
         elif stop.reason == "hlt":
             self.queued = HltExit(vcpu=self._cpu.index, vtl=self._cpu.vtl, rip=self._core.rip(), raw="HLT")
         elif stop.guarded is not None:
@@ -116,6 +116,8 @@ class Execution:
     def _denied(self, denied: Denied) -> None:
         if denied.access is Access.EXECUTE and not self._cpu.text.reaches(self._core.rip(), denied.gva):
             self._step_before(denied)
+        elif denied.gpa is None and self._cpu.is_own(denied):
+            self._step_own(denied)
         elif denied.gpa is None:
             self._delivery.refused(denied)
         elif denied.access is Access.EXECUTE:
@@ -123,6 +125,15 @@ class Execution:
         elif denied.access is not Access.WRITE or not self._ask_plain(denied):
             self._trial.begin()
             self._advance()
+
+    def _port(self, access: PortAccess) -> None:
+        ring = self._core.ring
+        refused = refusal(access, ring, self._core.system().tss, self._cpu.linear.read) if ring else None
+        if refused is not None:
+            self._delivery.put(refused)
+        else:
+            self._trial.begin()
+            self._ask(access)
 
     def _guarded(self, found: Guarded) -> None:
         match found:
@@ -182,6 +193,20 @@ class Execution:
         self._core.flush()
         self._ended(stop)
 
+    def _step_own(self, denied: Denied) -> None:
+        """The processor's own access in ring 3, to a descriptor table or the TSS, has the rights of ring 0."""
+        own, page = self._fill.own, denied.gva >> PAGE_SHIFT
+        if page in own:
+            self._delivery.refused(denied)
+            return
+        own.add(page)
+        self._fill.denied = None
+        try:
+            self._ended(self._step())
+        finally:
+            own.discard(page)
+        self._core.flush()
+
     def _advance(self) -> None:
         """Ask what is still to be asked of the instruction on trial, else let it have happened."""
         cause = self._trial.cause()
@@ -210,7 +235,7 @@ class Execution:
         rip = self._core.rip()
         gva = max(rip, denied.gva & ~(PAGE_SIZE - 1))
         gpa = gpa & ~(PAGE_SIZE - 1) | gva % PAGE_SIZE
-        found = exits.verdict(space, self._cpu.vtl, gpa, Access.EXECUTE)
+        found = exits.verdict(space, self._cpu.vtl, gpa, Access.EXECUTE, by_ux=self._fill.executes_by_ux)
         if found is Verdict.VOID:
             self._dead = exits.internal_error(f"fetch from the void at {gpa:#x}", {"gpa": gpa}, where)
             return

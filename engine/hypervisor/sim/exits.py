@@ -53,12 +53,13 @@ _KINDS: dict[Verdict, type[ProtectionExit] | type[VoidExit] | type[MmioExit]] = 
 }
 
 
-def verdict(space: Space, vtl: int, gpa: int, access: Access, masked: bool = True) -> Verdict:
-    """`masked` False: as if the fence were lifted. A fence is asked before a slot's READONLY, as on KVM."""
+def verdict(space: Space, vtl: int, gpa: int, access: Access, masked: bool = True, by_ux: bool = False) -> Verdict:
+    """`masked` False: as if the fence were lifted. A fence is asked before a slot's READONLY, as on KVM. `by_ux`: a
+    fetch that needs the right of ring 3."""
     slot = space.slot_at(gpa >> PAGE_SHIFT)
     if slot is None:
         return Verdict.VOID
-    if masked and not space.permits(vtl, gpa >> PAGE_SHIFT, access):
+    if masked and not space.permits(vtl, gpa >> PAGE_SHIFT, access, by_ux):
         return Verdict.PROTECTION
     return Verdict.MMIO if access is Access.WRITE and slot.flags & READONLY else Verdict.ALLOWED
 

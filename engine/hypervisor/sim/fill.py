@@ -4,6 +4,7 @@ Rights are withheld that must be asked for again: W until the page's first write
 its first fetch is noted, so that stale code is found (code_pages.py). A denied access leaves `denied` behind.
 """
 
+import ctypes
 from collections.abc import Callable
 
 from engine.hypervisor.sim.code_pages import CodePages
@@ -21,8 +22,11 @@ from engine.model.rights import Access
 
 READ, WRITE, EXECUTE = 1, 2, 4
 """Bits of Rights and of the emulator's permissions alike."""
+USER_EXECUTE = 8
+"""Of Rights alone."""
 SCRATCH = 1 << 45
 """Emulator address of the scratch pages; RAM lies at 0, by its offsets."""
+_CPL = 3
 _NEEDS = {Access.READ: READ, Access.WRITE: WRITE, Access.EXECUTE: EXECUTE}
 _PAGE = ~(PAGE_SIZE - 1)
 _READ, _WRITE, _EXECUTE = Access.READ, Access.WRITE, Access.EXECUTE
@@ -44,6 +48,12 @@ class Fill:
         self.rings: list[Ring] = []
         """By VTL; none while bitmaps are on."""
         self.cr3: Callable[[], int] = int
+        self.mode = ctypes.c_uint32()
+        """The core's own word whose lowest two bits are the privilege level now."""
+        self.mbec = [False] * space.vtls
+        """By VTL: ring 3 executes by the right UX, not KX."""
+        self.own: set[int] = set()
+        """Virtual pages that the processor itself is about to use, with the rights of ring 0 (SDM Vol. 3, 5.6.1)."""
         self.trying = False
         self.lookahead = False
         self.denied: Denied | None = None
@@ -53,17 +63,28 @@ class Fill:
         self._first = self._stop = self._shift = 0
         """Pages of `_slot`, and from a gpa in it to its place in RAM."""
 
-    def fill(self, gva: int, access: Access) -> tuple[int, int] | None:
-        """(emulator address of the page, permissions); None, and `denied` set, when the access may not happen."""
+    @property
+    def user(self) -> bool:
+        """The guest is in ring 3."""
+        return self.mode.value & _CPL == _CPL
+
+    @property
+    def executes_by_ux(self) -> bool:
+        return self.mbec[self.vtl] and self.user
+
+    def fill(self, gva: int, access: Access, own: bool = False) -> tuple[int, int] | None:
+        """(emulator address of the page, permissions); None, and `denied` set, when the access may not happen. `own`:
+        it is not the guest's, but the processor's."""
         fetch = access is _EXECUTE
-        leads = self.tables.translate(self.cr3(), gva, access is _WRITE, fetch)
+        user = self.mode.value & _CPL == _CPL and not (own or gva >> PAGE_SHIFT in self.own)
+        leads = self.tables.translate(self.cr3(), gva, access is _WRITE, fetch, user)
         if fetch and (self.lookahead or self.trying):
             return self._ahead(gva, None if leads is None else leads[0])
         if leads is None:
             self.denied = Denied(gva, access)
             return None
         gpa, rights = leads
-        found = self._apart(gva, gpa) if self.trying else self._page(gva, gpa, access)
+        found = self._apart(gva, gpa) if self.trying else self._page(gva, gpa, access, user)
         if found is None:
             self.denied = Denied(gva, access, gpa, self._ring_full)
             self._ring_full = False
@@ -73,12 +94,14 @@ class Fill:
     def touched(self, access: Access, at: int, size: int) -> None:
         self._scratch.touched(access, at, size)
 
-    def _page(self, gva: int, gpa: int, access: Access) -> tuple[int, int] | None:
+    def _page(self, gva: int, gpa: int, access: Access, user: bool) -> tuple[int, int] | None:
         """As fill, by slots and masks; on the way the access is noted where somebody must know of it."""
         space, gfn = self._space, gpa >> PAGE_SHIFT
         if space.layout != self._layout or not self._first <= gfn < self._stop:
             self._look_up(gfn)
         slot, mask = self._slot, space.allowed(self.vtl, gfn)
+        if user and self.mbec[self.vtl]:
+            mask = mask & (READ | WRITE) | (mask & USER_EXECUTE) >> 1
         if slot is None or not mask & _NEEDS[access]:
             return None
         offset = gpa + self._shift & _PAGE

@@ -16,6 +16,7 @@ from engine.x86.privileged import Privileged, privileged
 
 _FAULT = Event(GENERAL_PROTECTION, 0)
 _CR3_KNOWN = (1 << 52) - 1
+_OF_RING_0 = frozenset({"rdmsr", "wrmsr", "ltr", "mov"})
 
 
 class Cpu(Protocol):
@@ -23,6 +24,8 @@ class Cpu(Protocol):
 
     @property
     def begun(self) -> int: ...
+    @property
+    def ring(self) -> int: ...
     def registers(self) -> Registers: ...
     def msr(self, index: int) -> int: ...
 
@@ -38,6 +41,8 @@ class Guard:
         found = privileged(self._code())
         if found is None:
             return None
+        if found.name in _OF_RING_0 and self._cpu.ring:
+            return _FAULT
         registers = self._cpu.registers()
         match found.name:
             case "rdmsr" | "wrmsr":

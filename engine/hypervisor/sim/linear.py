@@ -45,7 +45,7 @@ class Linear:
             if not canonical(gva):
                 raise FaultError(Event(STACK_FAULT, 0))
             count = min(size, PAGE_SIZE - gva % PAGE_SIZE)
-            found = self._fill.fill(gva, access)
+            found = self._fill.fill(gva, access, own=True)
             if found is None:
                 raise self._refused(gva)
             yield found[0] + gva % PAGE_SIZE, count

@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError
-from engine.hypervisor.contract.extensions import Snapshots, Statistics
+from engine.hypervisor.contract.extensions import ModeBasedExecution, Snapshots, Statistics
 from engine.hypervisor.contract.masks import require_vtl
 from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.contract.processor import require_vcpu
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.cpu.calibration import VERSION
 from engine.hypervisor.sim.kick_all import SimKickAll
+from engine.hypervisor.sim.mbec import SimMbec
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.proposals import PROPOSALS, proposals
 from engine.hypervisor.sim.ram import Ram
@@ -39,11 +40,10 @@ CAPABILITIES = Capabilities(
     max_slots=MAX_SLOTS,
     denies_whole=True,
     logs_loads=False,
-    masks=tuple(mask for mask in range(int(Rights.RWX) + 1) if is_valid_mask(Rights(mask))),
+    masks=tuple(mask for mask in range(int(Rights.RWX) + 1) if is_valid_mask(Rights(mask), mbec=True)),
     ring_bytes=MOST,
-    extensions=tuple(kind.__name__ for kind in (*PROPOSALS, Snapshots, Statistics)),
+    extensions=tuple(kind.__name__ for kind in (*PROPOSALS, Snapshots, Statistics, ModeBasedExecution)),
 )
-"""Without MBEC, as the guest has no user mode: none, R, RW, RX, RWX."""
 
 
 class SimHypervisor:
@@ -163,7 +163,8 @@ class SimVm:
     def _extensions(self) -> dict[type, Any]:
         snapshots = SimSnapshots(self._space, self._ram, self._code, self._vcpus)
         statistics = SimStatistics(self._space, self._vcpus)
-        return {**proposals(self._space, self._kick_all), Snapshots: snapshots, Statistics: statistics}
+        more = {Snapshots: snapshots, Statistics: statistics, ModeBasedExecution: SimMbec(self._space, self._vcpus)}
+        return {**proposals(self._space, self._kick_all), **more}
 
     def _require_ring(self, call: str) -> None:
         if not self._space.ring_size:

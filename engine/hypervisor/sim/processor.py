@@ -26,7 +26,7 @@ from engine.hypervisor.sim.trial import Trial
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.rights import Access
 from engine.model.system_registers import SystemRegisters
-from engine.x86.operands import memory_operands
+from engine.x86.operands import Operand, memory_operands
 
 
 class ProcessorState(msgspec.Struct, frozen=True):
@@ -34,6 +34,7 @@ class ProcessorState(msgspec.Struct, frozen=True):
 
     vtl: int
     registers: tuple[bytes, ...]
+    mbec: tuple[bool, ...]
     executed: int
     rings: tuple[RingState, ...]
 
@@ -49,7 +50,7 @@ class Processor:
         self.rings = self.fill.rings = [Ring(space.ring_size) for _ in range(space.vtls) if space.ring_size]
         self.core = Core((0, ram.size, ram.address), (SCRATCH, PAGES * PAGE_SIZE, scratch.address), self.fill)
         self.core.enter_long_mode(cr3)
-        self.fill.cr3 = self.core.cr3
+        self.fill.cr3, self.fill.mode = self.core.cr3, self.core.mode
         self.screen = self.fill.screen
         self.screen.core = self.core
         self.text = GuestText(self.fill.tables, self.core.cr3, space, ram)
@@ -81,14 +82,18 @@ class Processor:
             self.core.system_registers.write(registers)
         self._generation = -1
 
+    def set_mbec(self, vtl: int, on: bool) -> None:
+        """From now on ring 3 of this VTL executes by UX, or as ring 0 by KX."""
+        self.fill.mbec[vtl], self._generation = on, -1
+
     def state(self) -> ProcessorState:
         """For a snapshot."""
         self._registers[self.vtl] = self.core.state()
         rings = tuple(ring.state() for ring in self.rings)
-        return ProcessorState(self.vtl, tuple(self._registers), self.core.executed, rings)
+        return ProcessorState(self.vtl, tuple(self._registers), tuple(self.fill.mbec), self.core.executed, rings)
 
     def restore(self, state: ProcessorState) -> None:
-        self._registers = list(state.registers)
+        self._registers, self.fill.mbec = list(state.registers), list(state.mbec)
         self.core.set_state(self._registers[state.vtl])
         self.fill.vtl, self.core.executed, self._generation = state.vtl, state.executed, -1
         for ring, held in zip(self.rings, state.rings, strict=True):
@@ -107,15 +112,24 @@ class Processor:
 
     def page_fault(self, denied: Denied) -> Event:
         """The exception that the guest gets for an access that its own tables refuse."""
-        registers = self.core.registers()
-        used = memory_operands(self.text.shown(registers.rip)[0], registers.rip, registers)
+        used, own = self._operands(), denied.gva >> PAGE_SHIFT in self.fill.own
         if not canonical(denied.gva):
             on_stack = any(one.stack and one.address >> PAGE_SHIFT == denied.gva >> PAGE_SHIFT for one in used)
             return Event(STACK_FAULT if on_stack else GENERAL_PROTECTION, 0)
         # A load of what is to be stored back asks for the right to write at once, as KVM's emulator does too.
         writes = denied.access is Access.READ and any(one.access == (Access.READ, Access.WRITE) for one in used)
         access = Access.WRITE if writes else denied.access
-        return page_fault(self.fill.tables, self.core.cr3(), denied.gva, access)
+        return page_fault(self.fill.tables, self.core.cr3(), denied.gva, access, self.fill.user and not own)
+
+    def is_own(self, denied: Denied) -> bool:
+        """An access in ring 3 that is none of its instruction's operands: to descriptor tables or the TSS."""
+        if not self.fill.user or denied.access is Access.EXECUTE:
+            return False
+        return not any(_covers(one, denied.gva >> PAGE_SHIFT) for one in self._operands())
+
+    def _operands(self) -> list[Operand]:
+        registers = self.core.registers()
+        return memory_operands(self.text.shown(registers.rip)[0], registers.rip, registers)
 
     @contextmanager
     def _shown(self, vtl: int) -> Generator[None]:
@@ -138,3 +152,9 @@ class Processor:
             rip = self.core.rip()
         code, text = self.text.shown(rip)
         return {"vcpu": self.index, "vtl": self.vtl, "rip": rip, "code": code, "text": text}
+
+
+def _covers(operand: Operand, page: int) -> bool:
+    """What has no fixed size may reach into the next page."""
+    last = operand.address + (operand.size or PAGE_SIZE) - 1
+    return operand.address >> PAGE_SHIFT <= page <= last >> PAGE_SHIFT

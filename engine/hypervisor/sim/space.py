@@ -17,6 +17,7 @@ from engine.model.rights import Access, Rights
 
 MAX_SLOTS = 32764
 """KVM_USER_MEM_SLOTS on x86: 32,767 less the kernel's own three."""
+_UX = int(Rights.UX)
 READONLY = int(SlotFlags.READONLY)
 """As an int: the flag's own class takes half a microsecond to test, on every TLB miss."""
 
@@ -84,9 +85,9 @@ class Space:
         slot = self.slots.at(gpa)
         return None if slot is None else slot.offset + gpa - slot.base
 
-    def permits(self, vtl: int, gfn: int, access: Access) -> bool:
-        """Whether the right is left; says nothing of slots."""
-        return bool(self.allowed(vtl, gfn) & NEEDS[access])
+    def permits(self, vtl: int, gfn: int, access: Access, by_ux: bool = False) -> bool:
+        """Whether the right is left; says nothing of slots. `by_ux`: a fetch is that of ring 3, with MBEC."""
+        return bool(self.allowed(vtl, gfn) & (_UX if by_ux and access is Access.EXECUTE else NEEDS[access]))
 
     def spans(self, gpa: int, size: int) -> list[tuple[int, int]]:
         """(offset, bytes) by page of `size` bytes at `gpa`; EFAULT when any byte is in the void."""

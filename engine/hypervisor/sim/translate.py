@@ -27,6 +27,7 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     inside: int
     writable: bool
     executable: bool
+    user: bool
     dirty: bool
     rights: int
     entries: Callable[[memoryview], tuple[int, ...]]
@@ -45,8 +46,10 @@ class Translator:
         """By the number of the 2 MiB, or else of the page."""
         self._cr3 = self._layout = -1
 
-    def translate(self, cr3: int, gva: int, write: bool = False, fetch: bool = False) -> tuple[int, int] | None:
-        """(gpa, Rights bits that the tables leave now) of `gva`; None for a page fault."""
+    def translate(
+        self, cr3: int, gva: int, write: bool = False, fetch: bool = False, user: bool = False
+    ) -> tuple[int, int] | None:
+        """(gpa, Rights bits that the tables leave now) of `gva`; None for a page fault. `user`: for ring 3."""
         if cr3 != self._cr3 or self._layout != self._space.layout:
             self._begin(cr3)
         leaf = self._large.get(gva >> _LARGE_SHIFT) or self._small.get(gva >> PAGE_SHIFT)
@@ -54,6 +57,8 @@ class Translator:
             leaf = self._walked(cr3, gva, write)
         # CR0.WP is set: a supervisor store obeys the tables' W bit too.
         if leaf is None or (write and not leaf.writable) or (fetch and not leaf.executable):
+            return None
+        if user and not leaf.user:
             return None
         return leaf.base | (gva & leaf.inside), leaf.rights
 
@@ -93,7 +98,8 @@ class Translator:
         dirty = bool(found.entries[-1][1] & DIRTY)
         # While the dirty bit is clear, a write must come here to set it.
         rights = Rights.R | (Rights.W if found.writable and dirty else 0) | (Rights.KX if found.executable else 0)
-        return Leaf(found.gpa & ~inside, inside, found.writable, found.executable, dirty, int(rights), entries, values)
+        base, may = found.gpa & ~inside, (found.writable, found.executable, found.user)
+        return Leaf(base, inside, *may, dirty, int(rights), entries, values)
 
     def _touched(self, found: Translation, leaf_bits: int) -> Translation:
         """As a walk by hardware: sets accessed in every entry, and the leaf's dirty bit on a write."""

@@ -145,6 +145,9 @@ class SimVcpu:
         self._require_answered("enter_vtl")
         self._processor.enter_vtl(vtl)
 
+    def set_mbec(self, vtl: int, on: bool) -> None:
+        self._processor.set_mbec(vtl, on)
+
     def harvest_dirty_ring(self) -> RingHarvest:
         if not self.rings:
             raise HypervisorError(errno.EINVAL, "harvest_dirty_ring", rule="no dirty ring is on")

@@ -23,8 +23,10 @@ EXTENSIONS = {
 
 def impossible(host: Capabilities) -> set[str]:
     """Checks that a host with these capabilities need not answer."""
-    masks = {f"masks.{rights_text(mask)}" for mask in map(Rights, range(16)) if is_valid_mask(mask)}
-    enforced = {f"masks.{rights_text(Rights(mask))}" for mask in host.masks}
+    valid = {rights_text(mask) for mask in map(Rights, range(16)) if is_valid_mask(mask, mbec=True)}
+    enforced = {f"masks.{text}" for text in host.mask_texts()}
+    masks = {f"masks.{text}" for text in valid} | {f"masks.{text}-with-MBEC" for text in valid}
+    enforced |= {f"{mask}-with-MBEC" for mask in enforced} if host.mbec else set[str]()
     rings = {"ring.soft-limit-heeded"} if host.ring_reason else set[str]()
     proposals = {check for check, extension in EXTENSIONS.items() if extension not in host.extensions}
     modified = {"exceptions.locked-store-not-mapped"} if host.denies_whole else set[str]()

@@ -2,29 +2,21 @@
 
 import pytest
 
+from engine.conformance import ring_3
 from engine.conformance.handlers import HANDLER_SIZE, HANDLERS, IDT, handle, handler_of
+from engine.hypervisor.contract.errors import Unsupported
+from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.cpuid import CpuidLeaf
-from engine.model.exits import HltExit, InternalError, ShutdownExit, VoidExit
+from engine.model.exits import HltExit, InternalError, ProtectionExit, ShutdownExit
 from engine.model.layout import PAGE_DIRECTORIES
+from engine.model.resolution import Complete
+from engine.model.rights import Rights
 from engine.x86.descriptors import GATE_SIZE
-from tests.engine.hypervisor.guest import Guest, all_exits, emulates
+from tests.engine.hypervisor.guest import Guest, emulates
 
 PAGE, VOID = Guest.PAGE, Guest.VOID
 UD, DF, NP, GP, PF = 6, 8, 11, 13, 14
 VECTORS = (UD, DF, NP, GP, PF)
-RING_3 = 31
-"""Not an exception here: the code for ring 3 stands where its handler would."""
-TO_RING_3 = """mov ecx, 0xc0000080
-rdmsr
-or eax, 1
-wrmsr
-mov ecx, 0xc0000081
-xor eax, eax
-mov edx, 0x00130008
-wrmsr
-mov rcx, r8
-mov r11d, 2
-sysret"""
 WRITE_UNPROTECTED = """mov rax, cr0
 and rax, 0xfffffffffffeffff
 mov cr0, rax
@@ -111,14 +103,22 @@ def test_31_ring_0_with_write_protection_turned_off(kvm: Guest, sim: Guest) -> N
         assert guest.word() == found
 
 
-def test_32_ring_3_on_pages_of_ring_0(kvm: Guest, sim: Guest) -> None:
-    """It loads from the void, if it comes to that."""
-    loads: list[int] = []
+def test_32_a_single_step_and_a_denied_fetch_that_is_completed_in_ring_3(kvm: Guest, sim: Guest) -> None:
+    """RET in a page that may not be executed, called from ring 3."""
     for guest in (kvm, sim):
-        handle(guest, {GP: "hlt", RING_3: "mov rcx, [rbx]\nhlt"})
-        guest.load(TO_RING_3, rbx=VOID, r8=handler_of(RING_3))
-        loads.append(len([exit for exit in all_exits(guest) if isinstance(exit, VoidExit)]))
-    assert loads == [0, 1]
+        guest.memory.write(PAGE, b"\xc3")
+        guest.vm.set_mask(0, PageRange(PAGE >> PAGE_SHIFT, 1), Rights.NONE)
+        ring_3.begin(guest, "call rcx\nud2", rcx=PAGE)
+        exit = guest.vcpu.run()
+        assert isinstance(exit, ProtectionExit)
+        if guest is kvm and emulates(kvm):
+            with pytest.raises(Unsupported):
+                guest.vcpu.resolve(exit, Complete())
+        else:
+            guest.vcpu.resolve(exit, Complete())
+            guest.vcpu.run(1)
+            assert guest.drive() == []
+            assert handler_of(UD) < guest.vcpu.registers().rip < handler_of(UD + 1)
 
 
 def test_33_an_exception_that_meets_another_without_being_a_double_fault(kvm: Guest, sim: Guest) -> None:

@@ -74,6 +74,7 @@ class Core:
         self._live = Live(self._handle.value)
         self.system_registers = EngineSystemRegisters(self._uc, self._image)
         self.shared = SharedState(self._handle)
+        self.mode = self._live.mode
 
     def enter_long_mode(self, cr3: int) -> None:
         """Paging must be on inside the engine too, or MOV to CR3 would not flush its TLB."""
@@ -148,6 +149,11 @@ class Core:
 
     def msr(self, index: int) -> int:
         return int(self._uc.msr_read(index))
+
+    @property
+    def ring(self) -> int:
+        """The privilege level."""
+        return self.mode.value & 3
 
     def registers(self) -> Registers:
         return self._batch.read()

@@ -16,6 +16,7 @@ from engine.hypervisor.sim.cpu.calibration import (
     general_offset,
     lazy_offset,
     live_address,
+    segments_offset,
 )
 from engine.hypervisor.sim.flags import Lazy
 from engine.model.registers import NAMES
@@ -33,6 +34,8 @@ class Live:
         self._rip = ctypes.c_uint64.from_address(base + general_offset() + 8 * _PLACES["rip"])
         self._flags = ctypes.c_uint64.from_address(base + lazy_offset() - 8)
         self._cr3 = ctypes.c_uint64.from_address(base + cr3_offset())
+        self.mode = ctypes.c_uint32.from_address(base + segments_offset() - 8)
+        """hflags: the lowest two bits are the privilege level."""
         self._lazy = (ctypes.c_char * LAZY.size).from_address(base + lazy_offset())
 
     def general(self) -> Sequence[int]:
