@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.hypervisor.contract.errors import HypervisorMissing
 from engine.machine.program import check_scenario
 from engine.model.page_set import PageSet
-from engine.model.scenario import Scenario
+from engine.model.scenario import Limits, Scenario
 from engine.session.host import Host, host_for
 from engine.session.outcome import Outcome, run_to_end
 
@@ -104,3 +105,15 @@ def test_a_monitor_in_vtl1_is_told_alike() -> None:
     asked = [(told.gpa, told.access) for told in simulated.intercepts]
     assert asked == [("0x210008", "write"), ("0x211000", "read")] * 3
     assert simulated.dirty == ["0x210000+4", "0x218000+3"]
+
+
+@pytest.mark.parametrize("lab", ["guest-fences-itself", "kernel-under-a-monitor", "break-in", "write-a-monitor"])
+def test_a_lab_with_two_trust_levels_runs_alike(lab: str) -> None:
+    """To the message's last byte."""
+    written = check_scenario(Path(f"labs/{lab}/scenario.yaml").read_bytes())
+    made = msgspec.structs.replace(written, limits=Limits(exits=300, seconds=10))
+    real, simulated = (run_to_end(made, host_of(made, name)) for name in ("kvm", "sim"))
+    assert essence(real) == essence(simulated)
+    assert (real.hypercalls, real.intercepts) == (simulated.hypercalls, simulated.intercepts)
+    assert (real.vtl_switches, real.dirty) == (simulated.vtl_switches, simulated.dirty)
+    assert simulated.vtl_switches > 10

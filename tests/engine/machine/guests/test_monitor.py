@@ -35,8 +35,8 @@ def run(host: Host, scenario: Callable[..., Any]) -> Run:
 
 def stranger(*code: str) -> dict[str, Any]:
     """VTL0 enables VTL1, which begins where RDI points, and does what it likes after that."""
-    start = "vtl1 = 0x218000"
-    return {"asm": "\n".join([start, "mov r15, 0x200000", *SETUP, VTL_CALL, *code, "hlt"])}
+    start = f"vtl1 = {MONITOR:#x}\nmov r15, 0x200000"
+    return {"asm": "\n".join([start, put(SECRETS, SECRET), *SETUP, VTL_CALL, *code, "hlt"])}
 
 
 def log(ran: Ran) -> list[tuple[int, int]]:
@@ -135,9 +135,7 @@ def test_a_stranger_who_changes_the_hypercall_page(run: Run, apart: int) -> None
 
 def mapped(at: int, gpa: int) -> str:
     """The 2 MiB of virtual addresses from `at` on lead to `gpa`, by the page tables of the system area."""
-    return (
-        f"mov rax, {gpa | 0xE3:#x}\nmov rbx, {0x3000 + (at >> 21) * 8:#x}\nmov [rbx], rax\nmov rax, cr3\nmov cr3, rax"
-    )
+    return f"{put(0x3000 + (at >> 21) * 8, gpa | 0xE3)}\nmov rax, cr3\nmov cr3, rax"
 
 
 def test_another_address_for_a_page_is_fenced_as_well(run: Run) -> None:
@@ -147,15 +145,13 @@ def test_another_address_for_a_page_is_fenced_as_well(run: Run) -> None:
 
 @pytest.mark.parametrize("apart", [0, 1], ids=["with VTL0's", "with its own"])
 def test_a_stranger_who_changes_the_page_tables(run: Run, apart: int) -> None:
-    """0x200000 now leads to 0x0, so that VTL1's code, where it goes on, would be VTL0's: RET of the VTL return, and
-    behind the call of it a load of the secret, by another address."""
-    filled = "mov rdi, 0x18000\nmov rax, 0x90\nmov rcx, 0x2000\nrep stosb"
-    behind = "mov rsi, spy\nmov rdi, 0x18800\nmov rcx, 64\nrep movsb\nmov rbx, 0x1d022\nmov byte ptr [rbx], 0xc3"
-    spy = "spy: mov rbx, 0x414000\nmov rax, 0x77\nmov rbx, 0x401000\nmov [rbx], rax\nhlt"
+    """0x200000 now leads to 0x0, and so VTL1's stack to 0x1b000, where VTL0 has put the address of its own code. A VTL1
+    that goes by these tables returns to that, and reads the secret for VTL0."""
+    spy = "spy: mov rbx, 0x414000\nmov rax, [rbx]\nmov rbx, 0x401000\nmov [rbx], rax\nhlt"
+    stack = "mov rax, spy\nmov rbx, 0x1bff8\nmov [rbx], rax"
     change = (mapped(0x400000, 0x200000), mapped(0x200000, 0))
-    stack = "mov rax, 0x218000\nmov rbx, 0x1bff8\nmov [rbx], rax"
-    ran = run(stranger(filled, behind, stack, *change, VTL_CALL, "hlt", spy), apart=apart)
-    assert ran.words(0x201000, 1) == [0 if apart else 0x77]
+    ran = run(stranger(stack, *change, VTL_CALL, "hlt", spy), apart=apart)
+    assert ran.words(0x201000, 1) == [0 if apart else SECRET]
 
 
 def test_the_hypervisor_writes_no_output_where_vtl0_may_not(run: Run) -> None:

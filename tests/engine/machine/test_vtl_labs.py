@@ -1,0 +1,142 @@
+"""The four labs about a kernel and its monitor, and what their texts say of them, on every hypervisor."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.machine.guests.kernel import SECRET
+from engine.machine.program import check_scenario
+from engine.session.host import Host
+from tests.engine.machine.vsm_run import Ran
+
+LABS = Path("labs")
+LEARNT, LOG = 0x216000, 0x21C000
+Change = tuple[str, str]
+Lab = Callable[..., Ran]
+
+
+@pytest.fixture
+def lab(host: Host) -> Lab:
+    """A lab, with changes to its text as a student makes them."""
+
+    def ran(name: str, *changes: Change) -> Ran:
+        text = (LABS / name / "scenario.yaml").read_text()
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        made = check_scenario(text.encode())
+        return Ran(host, lambda **_: made, "")
+
+    return ran
+
+
+ROUNDS = ("learnt: 0x216000}", "learnt: 0x216000, rounds: 4}")
+MONITOR = "guest: monitor}"
+
+
+def test_a_kernel_alone_is_at_the_mercy_of_whoever_is_in_it(lab: Lab) -> None:
+    ran = lab("kernel-alone", ROUNDS)
+    assert ran.words(LEARNT, 4) == [4 * 0x66, SECRET, 0, 0]
+
+
+def test_a_kernel_under_a_monitor_goes_on_as_it_was_meant_to(lab: Lab) -> None:
+    ran = lab("kernel-under-a-monitor", ROUNDS)
+    assert ran.words(LEARNT, 4) == [0 + 1 + 2 + 3, 0, 0, 6]
+    assert len(ran.denied) == 2 * 4
+    assert ran.words(LOG, 4) == [5 * 4, 0, 0x210001, 1]
+
+
+def test_its_patience_ends_at_the_fifth(lab: Lab) -> None:
+    ran = lab("kernel-under-a-monitor", ("secret_pages: 2}", "secret_pages: 2, patience: 5}"))
+    assert (len(ran.denied), ran.end) == (5, "halted")
+
+
+def test_under_openvmm_nothing_is_fenced_until_the_target_is_the_vtl_that_takes(lab: Lab) -> None:
+    profile, target = ("ram:", "vsm_profile: openvmm\nram:"), ("secret_pages: 2}", "secret_pages: 2, target: 0x11}")
+    ran = lab("kernel-under-a-monitor", ROUNDS, profile)
+    masks = {status for call, status, _ in ran.served if call == "ModifyVtlProtectionMask"}
+    assert (masks, ran.denied) == ({"INVALID_PARAMETER"}, [])
+    assert len(lab("kernel-under-a-monitor", ROUNDS, profile, target).denied) == 2 * 4
+
+
+def test_six_attempts_to_break_in_bring_nothing(lab: Lab) -> None:
+    ran = lab("break-in")
+    assert ran.words(LEARNT, 5) == [0, 0, 6, 6, 6]
+    assert ran.denied == [(0, 0x214000), (0, 0x214000), (0, 0x218000), (0, 0x214000)]
+    assert ran.end == "halted"
+
+
+@pytest.mark.parametrize(
+    "call", ["mov rcx, 0xd\nmov rdx, 0x214000", "mov rcx, 0x100000050\nmov rdx, names\nmov r8, 0x21b000"]
+)
+def test_the_hypervisor_is_no_help_in_breaking_in(lab: Lab, call: str) -> None:
+    names = "names: .quad -1, 0xfffffffe, 0x20010\n"
+    code = "".join(f"        {line}\n" for line in f"{call}\ncall r10".split("\n"))
+    ran = lab("break-in", ("      ; 1. Just read it.\n", code), ("      mask: ", f"      {names}      mask: "))
+    assert (ran.end, ran.words(LEARNT, 1)) == ("fenced", [0])
+
+
+def test_a_monitor_that_is_called_last_has_kept_nothing(lab: Lab) -> None:
+    first = "        call ask                  ; the first VTL call: the monitor sets up its fence\n"
+    ran = lab("break-in", (first, ""), ("      ; 3. Lift", f"{first}      ; 3. Lift"))
+    assert ran.words(LEARNT, 2) == [SECRET, SECRET]
+
+
+AS_IT_STANDS = [3 * 0x66, SECRET, 0, 0]
+LIFT = """\
+          mov rdx, fence
+          mov dword ptr [rdx + 8], 0xf ; MapFlags: R 1, W 2, kernel X 4, user X 8
+          mov rcx, 0x10000000c
+          call hypercall
+          mov rbx, 0x21a000
+"""
+SKIP = """\
+          mov rbx, 0x21a000
+          movzx rax, byte ptr [rbx + 0x14]
+          and rax, 15
+          add rax, [rbx + 0x28]
+          mov rdx, skip
+          mov [rdx + 32], rax
+          mov rcx, 0x100000051
+          call hypercall
+"""
+SKIP_DATA = ("        fence:  ", "        skip:\n          .quad -1, 0x10fffffffe, 0x20010, 0, 0, 0\n        fence:  ")
+FENCE_CODE = """\
+          mov rcx, 0x10000000c
+          mov rdx, code
+          call hypercall
+          mov rcx, 1              ; a fast VTL return"""
+CODE_DATA = ("        fence:  ", "        code:\n          .quad -1, 0x100000000d, 0x210\n        fence:  ")
+YES = "          mov rax, 0              ; a request"
+JUDGE = """\
+          mov rax, 6
+          cmp rdi, 0x210000
+          jne answer
+          mov rdx, code
+          mov dword ptr [rdx + 8], 0xd
+          cmp rsi, 1
+          jne change
+          mov dword ptr [rdx + 8], 0xf
+        change:
+          mov rcx, 0x10000000c
+          call hypercall
+          mov rax, 0
+        answer:                   ; a request"""
+KEEP_SECRET = ((LIFT, SKIP), SKIP_DATA)
+KEEP_CODE = (("          mov rcx, 1              ; a fast VTL return", FENCE_CODE), CODE_DATA)
+
+
+@pytest.mark.parametrize(
+    ("changes", "learnt"),
+    [
+        ((), AS_IT_STANDS),
+        (KEEP_SECRET, [3 * 0x66, 0, 0, 0]),
+        ((*KEEP_SECRET, *KEEP_CODE), [0, 0, 0, 0]),
+        ((*KEEP_SECRET, *KEEP_CODE, (YES, JUDGE)), [0 + 1 + 2, 0, 0, 6]),
+    ],
+    ids=["as it stands", "keep the secret", "keep the code", "open on request"],
+)
+def test_a_monitor_is_written_step_by_step(lab: Lab, changes: tuple[Change, ...], learnt: list[int]) -> None:
+    ran = lab("write-a-monitor", *changes)
+    assert (ran.words(LEARNT, 4), ran.end) == (learnt, "halted")
