@@ -14,14 +14,15 @@ class CodePages:
         self._executed = bytearray(pages)
         self._written = bytearray(pages)
         self._stale: list[set[int]] = [set() for _ in range(vcpus)]
-        self._flush = 0
+        self._due = 0
+        """Bit i: vCPU i must `take`."""
 
     def fetched(self, vcpu: int, page: int) -> None:
         me = 1 << vcpu
         if not self._executed[page] & me:
             self._executed[page] |= me
             # Whoever may write it without asking must ask from now on.
-            self._flush |= self._written[page] & ~me
+            self._due |= self._written[page] & ~me
 
     def written(self, vcpu: int, page: int) -> None:
         me = 1 << vcpu
@@ -29,7 +30,7 @@ class CodePages:
         others = self._executed[page] & ~me
         if others:
             self._spoil(page, others)
-            self._flush |= me
+            self._due |= me
 
     def host_wrote(self, page: int) -> None:
         """The VMM stored into RAM, past every emulator."""
@@ -43,17 +44,19 @@ class CodePages:
         """Whether a write is noted already and is nobody else's concern."""
         return bool(self._written[page] >> vcpu & 1) and not self._executed[page] & ~(1 << vcpu)
 
-    def take(self, vcpu: int) -> tuple[set[int], bool]:
-        """Pages whose translations this vCPU must forget, and whether it must flush its TLB, before it runs."""
-        stale, flush = self._stale[vcpu], bool(self._flush >> vcpu & 1)
-        if stale:
-            self._stale[vcpu] = set()
-            for page in stale:
-                self._executed[page] &= ~(1 << vcpu)
-        self._flush &= ~(1 << vcpu)
-        return stale, flush or bool(stale)
+    def take(self, vcpu: int) -> set[int] | None:
+        """Pages whose translations this vCPU must forget, and then flush its TLB, before it runs; None: it need not."""
+        me = 1 << vcpu
+        if not self._due & me:
+            return None
+        stale, self._stale[vcpu] = self._stale[vcpu], set()
+        for page in stale:
+            self._executed[page] &= ~me
+        self._due &= ~me
+        return stale
 
     def _spoil(self, page: int, vcpus: int) -> None:
+        self._due |= vcpus
         for vcpu in range(vcpus.bit_length()):
             if vcpus >> vcpu & 1:
                 self._stale[vcpu].add(page)

@@ -28,7 +28,7 @@ class Delivery:
 
     @property
     def waits(self) -> bool:
-        return self._cpu.vtl in self._waiting
+        return bool(self._waiting) and self._cpu.vtl in self._waiting
 
     def put(self, event: Event) -> None:
         """To be taken before the next instruction; in place of one that waits already."""

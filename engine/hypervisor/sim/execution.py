@@ -60,27 +60,19 @@ class Execution:
             self._ended(stop)
 
     def resolve(self, resolution: Resolution) -> None:
-        if self.asked is None or self.queued is not None:
-            return
-        self._cpu.refresh()
         cause = self.asked
+        if cause is None or self.queued is not None:
+            return
         if isinstance(resolution, Inject):
             self.inject(resolution, "resolve")
             self.asked = None
-            return
-        if isinstance(cause, Denied) and not isinstance(resolution, Retry):
+        elif isinstance(resolution, Retry):
+            self.asked = None
+        elif isinstance(cause, Denied):
             self._resolve_fetch(resolution)
-            return
-        self.asked = None
-        if isinstance(resolution, Retry) or isinstance(cause, Denied):
-            return
-        if isinstance(cause, MsrAccess):
-            self._resolve_msr(cause, resolution)
-        elif isinstance(cause, DeniedStore):
-            self._resolve_store(cause, resolution)
-        elif not isinstance(cause, PortAccess) or not self._passed_out(cause):
-            self._trial.answer(cause, resolution)
-            self._advance()
+        else:
+            self.asked = None
+            self._resolve(cause, resolution)
 
     def inject(self, event: Inject, call: str) -> None:
         require_exception(event, call)
@@ -97,6 +89,16 @@ class Execution:
         self._delivery.restore(state.waiting)
         if state.trial is not None:
             self._trial.restore(state.trial)
+
+    def _resolve(self, cause: Cause | DeniedStore | MsrAccess, resolution: Complete | Drop) -> None:
+        if isinstance(cause, DeniedStore):
+            self._resolve_store(cause, resolution)
+        elif isinstance(cause, MsrAccess):
+            self._resolve_msr(cause, resolution)
+        elif not isinstance(cause, PortAccess) or not self._passed_out(cause):
+            self._cpu.refresh()
+            self._trial.answer(cause, resolution)
+            self._advance()
 
     def _ended(self, stop: Stop) -> None:
         if stop.reason == "io" and stop.event is not None:
@@ -164,7 +166,7 @@ class Execution:
             return False
         registers = self._core.general()
         where = self._cpu.where(registers[RIP])
-        store = self._plain.found(where["code"], registers, denied, self._cpu.vtl)
+        store = self._plain.found(where["code"], registers, denied)
         if store is not None:
             self.asked = store
             self.queued = exits.memory_exit(self._cpu.space, store.piece, store.asked, where)
@@ -184,7 +186,7 @@ class Execution:
 
     def _step_before(self, denied: Denied) -> None:
         """Translation ran ahead into a page that this instruction does not reach: execute it alone."""
-        self._fill.lookahead, self._fill.denied = True, None
+        self._fill.lookahead = True
         self._core.flush()
         try:
             stop = self._step()
@@ -200,7 +202,6 @@ class Execution:
             self._delivery.refused(denied)
             return
         own.add(page)
-        self._fill.denied = None
         try:
             self._ended(self._step())
         finally:
@@ -243,10 +244,11 @@ class Execution:
         self.queued = exits.memory_exit(space, Piece(gpa, Access.EXECUTE, 0, gva=gva), found, where)
 
     def _resolve_store(self, store: DeniedStore, resolution: Complete | Drop) -> None:
-        if self._plain.answer(store, resolution, self._cpu.vtl):
+        if self._plain.answer(store, resolution):
             self._core.skip_to(store.next)
             self._core.executed += 1
         else:
+            self._cpu.refresh()
             self._trial.begin()
             self._advance()
 
@@ -269,5 +271,6 @@ class Execution:
         if isinstance(resolution, Drop):
             self._core.set_registers(msgspec.structs.replace(registers, rip=registers.rip + found.length))
         else:
+            self._cpu.refresh()
             self._trial.begin()
             self._advance()

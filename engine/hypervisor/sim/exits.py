@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import TypedDict
 
+from engine.hypervisor.rights_table import RWX
+from engine.hypervisor.sim.protections import NEEDS, in_ring_3
 from engine.hypervisor.sim.scratch import Piece
 from engine.hypervisor.sim.space import READONLY, Space
 from engine.hypervisor.sim.stop import MsrAccess, PortAccess
@@ -18,6 +20,7 @@ from engine.model.exits import (
     ShutdownExit,
     VoidExit,
 )
+from engine.model.memslot import Memslot
 from engine.model.rights import Access
 
 EMULATION = 1
@@ -54,12 +57,17 @@ _KINDS: dict[Verdict, type[ProtectionExit] | type[VoidExit] | type[MmioExit]] = 
 
 
 def verdict(space: Space, vtl: int, gpa: int, access: Access, masked: bool = True, by_ux: bool = False) -> Verdict:
-    """`masked` False: as if the fence were lifted. A fence is asked before a slot's READONLY, as on KVM. `by_ux`: a
-    fetch that needs the right of ring 3."""
+    """`masked` False: as if the fence were lifted. `by_ux`: a fetch that needs the right of ring 3."""
     slot = space.slot_at(gpa >> PAGE_SHIFT)
+    left = space.allowed(vtl, gpa >> PAGE_SHIFT) if masked else RWX
+    return judged(slot, in_ring_3(left) if by_ux else left, access)
+
+
+def judged(slot: Memslot | None, left: int, access: Access) -> Verdict:
+    """By the page's slot and the rights that are left there. A fence is asked before a slot's READONLY, as on KVM."""
     if slot is None:
         return Verdict.VOID
-    if masked and not space.permits(vtl, gpa >> PAGE_SHIFT, access, by_ux):
+    if not left & NEEDS[access]:
         return Verdict.PROTECTION
     return Verdict.MMIO if access is Access.WRITE and slot.flags & READONLY else Verdict.ALLOWED
 

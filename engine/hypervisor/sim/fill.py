@@ -1,13 +1,14 @@
 """A TLB miss: guest page tables, then slots and masks, then either a page of RAM with rights or a denial.
 
 Rights are withheld that must be asked for again: W until the page's first write is noted in the dirty log, X until
-its first fetch is noted, so that stale code is found (code_pages.py). A denied access leaves `denied` behind.
+its first fetch is noted, so that stale code is found (code_pages.py).
 """
 
 import ctypes
 from collections.abc import Callable
 
 from engine.hypervisor.sim.code_pages import CodePages
+from engine.hypervisor.sim.protections import in_ring_3
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.ring import Ring
 from engine.hypervisor.sim.scratch import Scratch
@@ -22,11 +23,11 @@ from engine.model.rights import Access
 
 READ, WRITE, EXECUTE = 1, 2, 4
 """Bits of Rights and of the emulator's permissions alike."""
-USER_EXECUTE = 8
-"""Of Rights alone."""
 SCRATCH = 1 << 45
 """Emulator address of the scratch pages; RAM lies at 0, by its offsets."""
 _CPL = 3
+_Refused = tuple[Access, int | None, Memslot | None, int, bool]
+"""Of Denied, all but the address."""
 _NEEDS = {Access.READ: READ, Access.WRITE: WRITE, Access.EXECUTE: EXECUTE}
 _PAGE = ~(PAGE_SIZE - 1)
 _READ, _WRITE, _EXECUTE = Access.READ, Access.WRITE, Access.EXECUTE
@@ -56,8 +57,7 @@ class Fill:
         """Virtual pages that the processor itself is about to use, with the rights of ring 0 (SDM Vol. 3, 5.6.1)."""
         self.trying = False
         self.lookahead = False
-        self.denied: Denied | None = None
-        self._ring_full = False
+        self._refused: _Refused | None = None
         self._slot: Memslot | None = None
         self._layout = -1
         self._first = self._stop = self._shift = 0
@@ -72,24 +72,26 @@ class Fill:
     def executes_by_ux(self) -> bool:
         return self.mbec[self.vtl] and self.user
 
+    def begin(self) -> None:
+        self._refused = None
+
     def fill(self, gva: int, access: Access, own: bool = False) -> tuple[int, int] | None:
-        """(emulator address of the page, permissions); None, and `denied` set, when the access may not happen. `own`:
-        it is not the guest's, but the processor's."""
+        """(emulator address of the page, permissions); None when the access may not happen, which `refused` tells.
+        `own`: it is not the guest's, but the processor's."""
         fetch = access is _EXECUTE
         user = self.mode.value & _CPL == _CPL and not (own or gva >> PAGE_SHIFT in self.own)
         leads = self.tables.translate(self.cr3(), gva, access is _WRITE, fetch, user)
         if fetch and (self.lookahead or self.trying):
             return self._ahead(gva, None if leads is None else leads[0])
         if leads is None:
-            self.denied = Denied(gva, access)
+            self._refused = access, None, None, 0, False
             return None
         gpa, rights = leads
-        found = self._apart(gva, gpa) if self.trying else self._page(gva, gpa, access, user)
-        if found is None:
-            self.denied = Denied(gva, access, gpa, self._ring_full)
-            self._ring_full = False
-            return None
-        return found[0], found[1] & rights
+        found = self._apart(gva, gpa, access) if self.trying else self._page(gva, gpa, access, user)
+        return None if found is None else (found[0], found[1] & rights)
+
+    def refused(self, gva: int) -> Denied | None:
+        return None if self._refused is None else Denied(gva, *self._refused)
 
     def touched(self, access: Access, at: int, size: int) -> None:
         self._scratch.touched(access, at, size)
@@ -101,13 +103,16 @@ class Fill:
             self._look_up(gfn)
         slot, mask = self._slot, space.allowed(self.vtl, gfn)
         if user and self.mbec[self.vtl]:
-            mask = mask & (READ | WRITE) | (mask & USER_EXECUTE) >> 1
+            mask = in_ring_3(mask)
         if slot is None or not mask & _NEEDS[access]:
+            self._refused = access, gpa, slot, mask, False
             return None
         offset = gpa + self._shift & _PAGE
         page = offset >> PAGE_SHIFT
         if access is _WRITE:
-            if slot.flags & READONLY or not self._noted(slot, gfn):
+            read_only = slot.flags & READONLY
+            if read_only or not self._noted(slot, gfn):
+                self._refused = access, gpa, slot, mask, not read_only
                 return None
             self._code.written(self._vcpu, page)
             if self._past.kept is not None:
@@ -143,9 +148,12 @@ class Fill:
             or self._past.wants(page)
         )
 
-    def _apart(self, gva: int, gpa: int) -> tuple[int, int] | None:
+    def _apart(self, gva: int, gpa: int, access: Access) -> tuple[int, int] | None:
         at = self._scratch.page(gva, gpa)
-        return None if at is None else (SCRATCH + at, READ | WRITE)
+        if at is None:
+            self._refused = access, gpa, None, 0, False
+            return None
+        return SCRATCH + at, READ | WRITE
 
     def _ahead(self, gva: int, gpa: int | None) -> tuple[int, int]:
         """A page that is translated to code but not executed: anything will do where there is nothing."""
@@ -159,7 +167,6 @@ class Fill:
         """Note the page's first write, in this VTL's ring if rings are on; False when that is full."""
         if self.rings and self._space.dirty.unseen(slot, gfn):
             ring = self.rings[self.vtl]
-            self._ring_full = ring.full
             if ring.full:
                 return False
             ring.push(DirtyPage(slot.slot, gfn - (slot.base >> PAGE_SHIFT)))

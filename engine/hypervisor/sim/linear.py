@@ -52,7 +52,7 @@ class Linear:
             gva, size = gva + count, size - count
 
     def _refused(self, gva: int) -> Exception:
-        denied, self._fill.denied = self._fill.denied, None
+        denied = self._fill.refused(gva)
         assert denied is not None
         if denied.gpa is None:
             return FaultError(page_fault(self._fill.tables, self._fill.cr3(), gva, denied.access))

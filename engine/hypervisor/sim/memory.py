@@ -7,6 +7,7 @@ from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.space import Space
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
+from engine.model.memslot import Memslot
 
 
 class SimMemory:
@@ -24,19 +25,23 @@ class SimMemory:
         """EFAULT when any byte is in no slot, and nothing is written then. Marks logged pages dirty."""
         self._ram.require_open("memory.write")
         if 0 < len(data) <= PAGE_SIZE - gpa % PAGE_SIZE:
-            self._store(gpa, data)
+            self.store(self._slot(gpa), gpa, data)
             return
         done = 0
         for _, count in self._space.spans(gpa, len(data)):
-            self._store(gpa + done, data[done : done + count])
+            self.store(self._slot(gpa + done), gpa + done, data[done : done + count])
             done += count
 
-    def _store(self, gpa: int, data: bytes) -> None:
-        slot = self._space.slots.at(gpa)
-        if slot is None:
-            raise HypervisorError(errno.EFAULT, "guest memory", "gpa", gpa, "in no slot")
+    def store(self, slot: Memslot, gpa: int, data: bytes) -> None:
+        """Into one page of `slot`."""
         at = slot.offset + gpa - slot.base
         self._ram.past.keep(at >> PAGE_SHIFT)
         self._ram.view[at : at + len(data)] = data
         self._code.host_wrote(at >> PAGE_SHIFT)
         self._space.dirty.mark_outside(slot, gpa >> PAGE_SHIFT)
+
+    def _slot(self, gpa: int) -> Memslot:
+        slot = self._space.slots.at(gpa)
+        if slot is None:
+            raise HypervisorError(errno.EFAULT, "guest memory", "gpa", gpa, "in no slot")
+        return slot

@@ -101,14 +101,13 @@ class Processor:
 
     def refresh(self) -> None:
         """Forget translations, of addresses and of code, that have become wrong since."""
-        stale, flush = self._code.take(self.index)
-        for page in stale:
+        stale = self._code.take(self.index)
+        for page in stale or ():
             self.core.forget_code(page << PAGE_SHIFT, PAGE_SIZE)
             self.screen.forget(page)
-        if flush or self._generation != self.space.generation:
+        if stale is not None or self._generation != self.space.generation:
             self._generation = self.space.generation
             self.core.flush()
-        self.fill.denied = None
 
     def page_fault(self, denied: Denied) -> Event:
         """The exception that the guest gets for an access that its own tables refuse."""

@@ -12,12 +12,18 @@ from engine.model.address import PageRange
 from engine.model.page_set import PageSet
 from engine.model.rights import Access, Rights, rights_text
 
+_KX, _UX = int(Rights.KX), int(Rights.UX)
 NEEDS = {access: int(access.needs) for access in Access}
 State = tuple[list[bytes], list[bytes], dict[str, bytes]]
 """Masks, what is left, and what binds the whole vm; opaque."""
 
 
 _MASK_TEXTS = tuple(f"mask {rights_text(Rights(mask))}" for mask in range(int(Rights.RWX) + 1))
+
+
+def in_ring_3(rights: int) -> int:
+    """As rights of ring 0: with MBEC, UX takes the place of KX."""
+    return rights & ~_KX | (rights & _UX) >> 1
 
 
 class Protections:

@@ -8,16 +8,15 @@ from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.masks import require_mask, require_vtl
 from engine.hypervisor.region_rules import check_region
 from engine.hypervisor.sim.dirty import DirtyLogs, DirtyState
-from engine.hypervisor.sim.protections import NEEDS, Protections, State
+from engine.hypervisor.sim.protections import Protections, State
 from engine.hypervisor.slot_table import SlotState, SlotTable
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE, PageRange
 from engine.model.memslot import Memslot, SlotFlags
 from engine.model.page_set import PageSet
-from engine.model.rights import Access, Rights
+from engine.model.rights import Rights
 
 MAX_SLOTS = 32764
 """KVM_USER_MEM_SLOTS on x86: 32,767 less the kernel's own three."""
-_UX = int(Rights.UX)
 READONLY = int(SlotFlags.READONLY)
 """As an int: the flag's own class takes half a microsecond to test, on every TLB miss."""
 
@@ -84,10 +83,6 @@ class Space:
         """Where in RAM the byte at `gpa` is; None in the void."""
         slot = self.slots.at(gpa)
         return None if slot is None else slot.offset + gpa - slot.base
-
-    def permits(self, vtl: int, gfn: int, access: Access, by_ux: bool = False) -> bool:
-        """Whether the right is left; says nothing of slots. `by_ux`: a fetch is that of ring 3, with MBEC."""
-        return bool(self.allowed(vtl, gfn) & (_UX if by_ux and access is Access.EXECUTE else NEEDS[access]))
 
     def spans(self, gpa: int, size: int) -> list[tuple[int, int]]:
         """(offset, bytes) by page of `size` bytes at `gpa`; EFAULT when any byte is in the void."""

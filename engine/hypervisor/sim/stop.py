@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from engine.hypervisor.sim.deliver import Event, Segment
+from engine.model.memslot import Memslot
 from engine.model.registers import Registers
 from engine.model.rights import Access
 
@@ -43,12 +44,14 @@ Guarded = Event | MsrAccess | Jump | Anew
 
 
 class Denied(msgspec.Struct, frozen=True, gc=False):
-    """An access that must leave the guest. `gpa` None: the guest's own tables refuse it, a page fault. `ring_full`:
-    nothing is wrong with it, but the dirty ring has no room to note it."""
+    """An access that must leave the guest. `gpa` None: the guest's own tables refuse it, a page fault. Else with the
+    slot there and what rights are left; `ring_full`: nothing is wrong with it, but the dirty ring cannot note it."""
 
     gva: int
     access: Access
     gpa: int | None = None
+    slot: Memslot | None = None
+    left: int = 0
     ring_full: bool = False
 
 
@@ -77,11 +80,14 @@ class Stop(msgspec.Struct, frozen=True, gc=False):
 class Watcher(Protocol):
     """What a core asks and tells while it runs."""
 
+    def begin(self) -> None:
+        """A run begins."""
+        ...
+
     def fill(self, gva: int, access: Access) -> tuple[int, int] | None: ...
 
-    @property
-    def denied(self) -> Denied | None:
-        """What the last fill refused; None when it refused nothing. Of the address, the page is enough."""
+    def refused(self, gva: int) -> Denied | None:
+        """What the last fill of this run refused, at `gva` in its page or the next; None when it refused nothing."""
         ...
 
     def touched(self, access: Access, at: int, size: int) -> None: ...

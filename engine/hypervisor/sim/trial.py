@@ -120,7 +120,7 @@ class Trial:
         core = self._core
         core.save(self._before)
         self._scratch.begin(self._loads)
-        self._fill.trying, self._fill.denied, core.instructions.answer = True, None, self._io
+        self._fill.trying, core.instructions.answer = True, self._io
         core.flush()
         try:
             self._stop = core.start(1)

@@ -95,6 +95,7 @@ class Core:
         """Run at most `count` instructions from RIP on."""
         self._accesses.failure = self._vector = None
         self.instructions.begin()
+        self._watcher.begin()
         status = LIBRARY.uc_emu_start(self._handle, self._live.rip, 0, 0, count)
         failure = self._accesses.failure or self.instructions.failure
         if failure is not None:
@@ -114,17 +115,16 @@ class Core:
             return self._raised(begun)
         if status == uc.UC_ERR_OK:
             return Stop("budget", count) if begun > count else Stop("hlt", begun)
-        denied = self._watcher.denied
+        denied = self._watcher.refused(self._fault_address.value)
         if denied is not None:
             return self._refused(denied, begun)
         return Stop("error", max(0, begun - 1), error=str(binding.UcError(status)))
 
     def _refused(self, denied: Denied, begun: int) -> Stop:
-        exact = Denied(self._fault_address.value, denied.access, denied.gpa, denied.ring_full)
         if denied.access is Access.EXECUTE:
-            return Stop("fault", begun, self.instructions.port, denied=exact)
+            return Stop("fault", begun, self.instructions.port, denied=denied)
         self._repair()
-        return Stop("fault", begun - 1, self.instructions.port, denied=exact)
+        return Stop("fault", begun - 1, self.instructions.port, denied=denied)
 
     def _raised(self, begun: int) -> Stop:
         """A trap comes behind its instruction, which has been executed; INT n is executed when it is delivered."""

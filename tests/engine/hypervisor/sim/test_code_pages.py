@@ -9,8 +9,8 @@ def test_a_write_makes_the_code_stale_where_another_vcpu_has_executed_it() -> No
     code = CodePages(8, 2)
     code.fetched(0, PAGE)
     code.written(1, PAGE)
-    assert code.take(0) == ({PAGE}, True)
-    assert code.take(1) == (set(), True)
+    assert code.take(0) == {PAGE}
+    assert code.take(1) == set()
 
 
 def test_the_writer_is_never_trusted_with_a_page_another_executes() -> None:
@@ -19,26 +19,26 @@ def test_the_writer_is_never_trusted_with_a_page_another_executes() -> None:
     assert code.may_write(1, PAGE)
     code.fetched(0, PAGE)
     assert not code.may_write(1, PAGE)
-    assert code.take(1) == (set(), True)
+    assert code.take(1) == set()
 
 
 def test_after_forgetting_the_next_write_is_news_again_only_once_it_is_fetched() -> None:
     code = CodePages(8, 2)
     code.fetched(0, PAGE)
     code.host_wrote(PAGE)
-    assert code.take(0) == ({PAGE}, True)
+    assert code.take(0) == {PAGE}
     code.host_wrote(PAGE)
-    assert code.take(0) == (set(), False)
+    assert code.take(0) is None
     code.fetched(0, PAGE)
     code.host_wrote(PAGE)
-    assert code.take(0) == ({PAGE}, True)
+    assert code.take(0) == {PAGE}
 
 
 def test_ones_own_store_concerns_nobody() -> None:
     code = CodePages(8, 2)
     code.fetched(0, PAGE)
     code.written(0, PAGE)
-    assert code.take(0) == (set(), False)
+    assert code.take(0) is None
     assert code.may_write(0, PAGE)
 
 
@@ -46,4 +46,4 @@ def test_the_vmms_store_into_data_concerns_nobody() -> None:
     code = CodePages(8, 2)
     code.written(0, PAGE)
     code.host_wrote(PAGE)
-    assert code.take(0) == (set(), False)
+    assert code.take(0) is None
