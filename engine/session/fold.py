@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from enum import IntEnum
+from typing import TypeVar
 
 from engine.hypervisor.rights_table import RightsTable
 from engine.model.address import PAGE_SHIFT, PageRange
@@ -26,6 +27,7 @@ from engine.model.page_set import PageSet
 from engine.model.rights import Rights
 from engine.model.scenario import OnProtection, Scenario
 
+Following = TypeVar("Following", bound=HypercallServed | VtlSwitched | InterceptDelivered)
 RECENT_EXITS = 48
 SETTER_SHIFT = 4
 RECENT_FAULTS = 4096
@@ -73,6 +75,8 @@ class View:
         """By seq of the fresh exit that led to it."""
         self.fresh_setters: dict[int, Setter] = {}
         """By seq of the fresh exit that the mask denied."""
+        self.fresh_messages: dict[int, InterceptDelivered] = {}
+        """By seq of the fresh exit that a VTL was told of."""
         self.fresh_faults: dict[int, None] = {}
         self.fresh_dirty: list[DirtyHarvested] = []
         self.masks_changed = True
@@ -107,7 +111,7 @@ class View:
         vcpu.exits, vcpu.rip, vcpu.vtl = vcpu.exits + 1, exit.rip, exit.vtl
         if len(self.fresh_exits) == RECENT_EXITS:
             self.unshown += 1
-            for kept in (self.fresh_outcomes, self.fresh_setters):
+            for kept in (self.fresh_outcomes, self.fresh_setters, self.fresh_messages):
                 kept.pop(self.fresh_exits[0].seq, None)
         self.fresh_exits.append(event)
         if isinstance(exit, ProtectionExit):
@@ -125,17 +129,17 @@ class View:
             case VtlSwitched():
                 vcpu = self.vcpus[event.vcpu]
                 vcpu.vtl, vcpu.switches = event.to_vtl, vcpu.switches + 1
-                self._outcome(event)
+                self._follows(event, self.fresh_outcomes)
             case HypercallServed():
                 self._setter = Setter.VTL1
-                self._outcome(event)
+                self._follows(event, self.fresh_outcomes)
             case InterceptDelivered():
-                pass
+                self._follows(event, self.fresh_messages)
 
-    def _outcome(self, event: HypercallServed | VtlSwitched) -> None:
+    def _follows(self, event: Following, kept: dict[int, Following]) -> None:
         """It follows its exit in the log, with no other exit between."""
         if self.fresh_exits and self.fresh_exits[-1].exit.vcpu == event.vcpu:
-            self.fresh_outcomes[self.fresh_exits[-1].seq] = event
+            kept[self.fresh_exits[-1].seq] = event
 
     def _command(self, event: CommandTaken) -> None:
         self._setter = Setter.SCRIPT if event.by == "script" else Setter.COMMAND

@@ -2,11 +2,11 @@
 
 from functools import lru_cache
 
-from engine.model.events import ExitTaken
+from engine.model.events import ExitTaken, InterceptDelivered
 from engine.model.exits import AnyExit, HypercallExit, IoExit, MemoryExit, MsrExit, exit_kind
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.session.calls import Outcome, call_record, switch_record
-from engine.session.status import ExitRecord, Line
+from engine.session.status import ExitRecord, Line, MessageRecord
 from engine.x86.decode import decode
 
 NEIGHBOURS = 2
@@ -15,7 +15,11 @@ Listing = tuple[tuple[int, str], ...]
 
 
 def exit_record(
-    event: ExitTaken, listing: Listing, outcome: Outcome | None = None, setter: int | None = None
+    event: ExitTaken,
+    listing: Listing,
+    outcome: Outcome | None = None,
+    setter: int | None = None,
+    told: InterceptDelivered | None = None,
 ) -> ExitRecord:
     """`setter`: who set the mask that denied it, as engine.session.fold numbers them."""
     exit = event.exit
@@ -42,6 +46,7 @@ def exit_record(
         setter=setter,
         call=call_record(exit, outcome),
         switch=switch_record(outcome),
+        message=MessageRecord(told.vtl, told.queued, told.message.hex()) if told else None,
     )
 
 

@@ -26,6 +26,7 @@ from engine.session.frame import (
     json_section,
     u32_section,
 )
+from engine.session.message_layout import message_fields
 from engine.session.rates import Rate
 from engine.session.records import Listing, exit_record
 from engine.session.status import ChurnStatus, ExitRecord, Info, SlotStatus, Status, VcpuStatus
@@ -45,6 +46,7 @@ def info(scenario: Scenario, host: Capabilities, why_not_kvm: str) -> Info:
         system_pages=SYSTEM_AREA.count,
         masks=host.masks,
         mask_reason=host.mask_reason,
+        message=message_fields(),
     )
 
 
@@ -96,12 +98,14 @@ class Sampler:
                 self._listings[event.exit.vcpu],
                 view.fresh_outcomes.get(event.seq),
                 view.fresh_setters.get(event.seq),
+                view.fresh_messages.get(event.seq),
             )
             for event in view.fresh_exits
         ]
         view.fresh_exits.clear()
         view.fresh_outcomes.clear()
         view.fresh_setters.clear()
+        view.fresh_messages.clear()
         return records
 
     def _dirty(self, view: View) -> Section:

@@ -3,6 +3,27 @@
 import msgspec
 
 
+class BitField(msgspec.Struct, frozen=True):
+    """Bits `first` to `first` + `width` - 1 of a field."""
+
+    name: str
+    first: int
+    width: int
+
+
+class MessageField(msgspec.Struct, frozen=True):
+    """A field of an intercept message: `size` bytes from byte `at`, little-endian."""
+
+    at: int
+    size: int
+    name: str
+    """Empty where only its bits have names."""
+    bits: list[BitField]
+    """What it is made of; empty for a plain number."""
+    words: dict[str, str]
+    """What values mean, by the value in decimal."""
+
+
 class Info(msgspec.Struct, frozen=True):
     """What does not change while a run lasts; in keyframes."""
 
@@ -22,6 +43,8 @@ class Info(msgspec.Struct, frozen=True):
     """Rights values this host can enforce."""
     mask_reason: str
     """Why the other masks cannot be had here."""
+    message: list[MessageField]
+    """Layout of every intercept message."""
 
 
 class VcpuStatus(msgspec.Struct, frozen=True):
@@ -114,6 +137,16 @@ class SwitchRecord(msgspec.Struct, frozen=True):
     """As in VtlSwitched."""
 
 
+class MessageRecord(msgspec.Struct, frozen=True):
+    """The intercept message that VTL `vtl` got for a denied access."""
+
+    vtl: int
+    waits: bool
+    """The slot was full: it comes at EOM, after those that wait already."""
+    data: str
+    """All 256 bytes, in hex; Info.message names them."""
+
+
 class ExitRecord(msgspec.Struct, frozen=True):
     """One exit as the screen shows it."""
 
@@ -148,3 +181,5 @@ class ExitRecord(msgspec.Struct, frozen=True):
     """On a hypercall exit that was served."""
     switch: SwitchRecord | None = None
     """When the exit led into another VTL."""
+    message: MessageRecord | None = None
+    """When a VTL was told of it."""

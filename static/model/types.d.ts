@@ -3,6 +3,20 @@
 /** Number, or decimal text where a 64-bit value does not fit one exactly. */
 export type Wide = number | string;
 
+export interface BitField {
+  name: string;
+  first: number;
+  width: number;
+}
+
+export interface MessageField {
+  at: number;
+  size: number;
+  name: string;
+  bits: BitField[];
+  words: Record<string, string>;
+}
+
 export interface Info {
   name: string;
   about: string;
@@ -16,6 +30,7 @@ export interface Info {
   system_pages: number;
   masks: number[];
   mask_reason: string;
+  message: MessageField[];
 }
 
 export interface VcpuStatus {
@@ -86,6 +101,12 @@ export interface SwitchRecord {
   reason: string;
 }
 
+export interface MessageRecord {
+  vtl: number;
+  waits: boolean;
+  data: string;
+}
+
 export interface ExitRecord {
   seq: number;
   time: number;
@@ -108,6 +129,7 @@ export interface ExitRecord {
   setter: number | null;
   call: CallRecord | null;
   switch: SwitchRecord | null;
+  message: MessageRecord | null;
 }
 
 export interface Frame {

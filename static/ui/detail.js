@@ -8,6 +8,7 @@ import { callFacts } from "../model/calls.js";
 import { answered, valueOf, why } from "../model/words.js";
 import { chosenExit } from "../state/view.js";
 import { byId, make } from "./element.js";
+import { messageTable } from "./message.js";
 
 /** @typedef {import("../model/guest.js").Guest} Guest */
 /** @typedef {import("../model/types").ExitRecord} ExitRecord */
@@ -29,7 +30,8 @@ export function connectDetail(guest) {
     if (key === drawn) return;
     drawn = key;
     if (record === null) return panel.replaceChildren(hint(guest));
-    panel.replaceChildren(...described(record, guest.info?.clock ?? "host ns"), ...registerList(record.vcpu, registers));
+    const message = messageTable(record.message, guest.info?.message ?? []);
+    panel.replaceChildren(...described(record, guest.info?.clock ?? "host ns"), ...message, ...registerList(record.vcpu, registers));
   };
 }
 

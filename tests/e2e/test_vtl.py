@@ -77,3 +77,32 @@ def test_every_policy_is_in_reach(screen: Screen) -> None:
     assert panel is not None
     assert last is not None
     assert last["x"] + last["width"] <= panel["x"] + panel["width"]
+
+
+ANSWERS = Path("labs/vtl1-answers/scenario.yaml").read_text()
+
+
+def test_an_intercepts_message_is_decoded_beside_its_bytes(page: Page, either_lab: Server) -> None:
+    """The first denied store: who, where and how, as VTL1 reads it; with the registers."""
+    text = f"{ANSWERS}limits: {{exits: 20}}\n"
+    screen = Screen(page).open(saved(page.request, either_lab.url, text), "ended")
+    screen.stream.get_by_role("option").filter(has_text="write 0x210008").first.click()
+    detail = page.get_by_role("region", name="One exit in detail")
+    expect(detail.get_by_role("heading", name="Message to VTL1")).to_be_visible()
+    rows = detail.get_by_role("table").get_by_role("row")
+    for said in (
+        "0x0 01000080 type 0x80000001 gpa intercept",
+        "0x15 01 access 0x1 write",
+        "0x16 1400 execution state cr0 pe, efer lma",
+        "0x48 08002100 00000000 gpa 0x210008",
+        "0x68 ffffffff ds.limit 0xffffffff",
+    ):
+        expect(rows.filter(has=page.get_by_role("cell", name=said.split()[0], exact=True))).to_have_text(
+            re.compile(r"\s*".join(map(re.escape, said.split())))
+        )
+    assert grave(page) == []
+
+
+def test_an_access_that_nobody_is_told_of_has_no_message(screen: Screen) -> None:
+    screen.stream.get_by_role("option").filter(has_text="denied").first.click()
+    expect(screen.page.get_by_role("region", name="One exit in detail").get_by_role("table")).to_have_count(0)

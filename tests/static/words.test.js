@@ -7,7 +7,7 @@ import { answered, line, lossText, valueOf, why } from "../../static/model/words
 const STORE = {
   seq: 1, time: 0, vcpu: 0, vtl: 0, kind: "protection", rip: 0x10018, text: "mov [rdi], rax", listing: [], raw: "KVM_EXIT_MMIO",
   answer: "complete", gpa: 0x210000, gva: 0x210000, access: "write", size: 8, data: "2a00000000000000", mask: 13, port: null, index: null,
-  setter: null, call: null, switch: null,
+  setter: null, call: null, switch: null, message: null,
 };
 
 test("a denied store, in the stream and in a sentence", () => {

@@ -7,6 +7,7 @@ from engine.model.events import (
     DirtyHarvested,
     ExitTaken,
     HypercallServed,
+    InterceptDelivered,
     MaskChanged,
     PhaseChanged,
     SlotChanged,
@@ -112,6 +113,17 @@ def test_what_a_call_came_to_is_kept_with_its_exit_as_long_as_that_is_fresh() ->
     for seq in range(5, 5 + RECENT_EXITS):
         view.apply(denied(seq))
     assert view.fresh_outcomes == {}
+
+
+def test_the_message_of_a_denied_access_is_kept_with_its_exit() -> None:
+    told = InterceptDelivered(
+        seq=2, time=0, vcpu=1, vtl=1, from_vtl=0, gpa=0, gva=0, access="write", rip=0, queued=False, message=bytes(256)
+    )
+    view = folded(denied(1), told)
+    assert view.fresh_messages == {1: told}
+    for seq in range(3, 3 + RECENT_EXITS):
+        view.apply(denied(seq))
+    assert view.fresh_messages == {}
 
 
 def test_dirt_of_several_harvests_is_merged_and_taken_once() -> None:

@@ -1,9 +1,9 @@
-from engine.model.events import ExitTaken, HypercallServed, VtlSwitched
+from engine.model.events import ExitTaken, HypercallServed, InterceptDelivered, VtlSwitched
 from engine.model.exits import HltExit, HypercallExit, IoExit, ProtectionExit
 from engine.model.resolution import Complete, Retry
 from engine.model.rights import Access
 from engine.session.records import around, exit_record, instruction_text
-from engine.session.status import CallRecord, Line, SwitchRecord
+from engine.session.status import CallRecord, Line, MessageRecord, SwitchRecord
 
 LISTING = ((0x10000, "mov rdi,0x210000"), (0x10007, "inc qword ptr [rdi]"), (0x1000A, "jmp 0x10007"))
 INC = bytes.fromhex("48ff07")
@@ -25,6 +25,16 @@ def test_a_denied_store_is_shown_with_its_instruction_and_neighbours() -> None:
     assert (record.data, record.answer) == ("0700000000000000", "complete")
     assert "inc" in record.text
     assert [line.here for line in record.listing] == [False, True, False]
+
+
+def test_an_access_that_a_vtl_was_told_of_has_the_message() -> None:
+    exit = ProtectionExit(
+        vcpu=0, rip=0x10007, code=INC, raw="x", gpa=0x210000, access=Access.WRITE, size=8, data=bytes(8)
+    )
+    fields = {"vcpu": 0, "vtl": 1, "from_vtl": 0, "gpa": 0x210000, "gva": None, "access": "write", "rip": 0x10007}
+    told = InterceptDelivered(seq=10, time=1, queued=True, message=bytes(range(256)), **fields)
+    record = exit_record(ExitTaken(seq=9, time=1, exit=exit, resolution=Retry()), LISTING, told=told)
+    assert record.message == MessageRecord(1, True, bytes(range(256)).hex())
 
 
 def test_code_that_no_listing_has_is_disassembled_alone() -> None:

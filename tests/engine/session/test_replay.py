@@ -61,7 +61,7 @@ FENCE_MANY = (protect(), fence(1, *range(0x280, 0x280 + 100)), VTL_RETURN)
 RELAX = (*WITH_PAGES, protect(), fence(1, PAGE >> 12), VTL_RETURN, fence(15, PAGE >> 12), VTL_RETURN)
 
 
-@pytest.mark.parametrize(("vtl1", "calls", "intercepts"), [(FENCE_MANY, 5, 0), (RELAX, 7, 1)])
+@pytest.mark.parametrize(("vtl1", "calls", "intercepts"), [(FENCE_MANY, 5, 0), (RELAX, 8, 1)])
 def test_hypercalls_and_intercepts_repeat(scenario, sim: Host, tmp_path: Path, vtl1, calls, intercepts) -> None:
     made = scenario(vcpus=[{"asm": guest(*SETUP, VTL_CALL, STORE, vtl1=vtl1)}], on_protection="intercept")
     session = Session(made, sim, log=tmp_path / "log")
