@@ -180,7 +180,7 @@ def _hypercall(make: Factory) -> None:
     guest.load("call rbx\nhlt", rbx=HYPERCALL_PAGE, rcx=0x999, rdx=1, r8=2)
     exit = guest.vcpu.run()
     assert isinstance(exit, IoExit), exit
-    (_, taken), *_ = answer_call(guest.vm, Vsm([guest.vcpu], "tlfs"), guest.vcpu, exit, MIB).logged
+    (_, taken), *_ = answer_call(guest.vm, Vsm(guest.vm, [guest.vcpu], "tlfs"), guest.vcpu, exit, MIB).logged
     call = taken["exit"]
     assert isinstance(call, HypercallExit)
     equal((call.input, call.rdx, call.r8), (0x999, 1, 2), "the call")

@@ -15,7 +15,7 @@ CODE_3, DATA_3, TASK = 0x23, 0x1B, 0x28
 TEXT = Guest.DATA
 """Where the code of ring 3 begins: in the 2 MiB that it may use."""
 _RING_3 = 3 << 45
-_TSS_LIMIT = 0x67
+TSS_LIMIT = 0x67
 _TSS_AVAILABLE = 0x89 << 40
 UD, GP, PF = 6, 13, 14
 
@@ -30,10 +30,10 @@ push {TEXT:#x}
 iretq"""
 
 
-def descriptors() -> bytes:
+def descriptors(tss: int = TSS) -> bytes:
     """Null, code and data of ring 0 as the guest has them, data and code of ring 3, a TSS."""
     code, data = x86.DESCRIPTOR_CODE, x86.DESCRIPTOR_DATA
-    task = _TSS_LIMIT | TSS << 16 | _TSS_AVAILABLE
+    task = TSS_LIMIT | tss << 16 | _TSS_AVAILABLE
     return struct.pack("<7Q", 0, code, data, data | _RING_3, code | _RING_3, task, 0)
 
 
@@ -44,7 +44,7 @@ def begin(guest: Guest, assembly: str, handlers: dict[int, str] | None = None, *
     handle(guest, dict.fromkeys((UD, GP, PF), TAKE_FRAME + "hlt") | (handlers or {}))
     guest.memory.write(GDT, descriptors())
     guest.memory.write(GDTR, struct.pack("<HQ", len(descriptors()) - 1, GDT))
-    guest.memory.write(TSS, struct.pack("<4xQ90xH", STACK_0, _TSS_LIMIT + 1))
+    guest.memory.write(TSS, struct.pack("<4xQ90xH", STACK_0, TSS_LIMIT + 1))
     for entry in (PML4, PDPT, PAGE_DIRECTORIES + 8):
         guest.memory.write(entry, (guest.word(entry) | USER).to_bytes(8, "little"))
     guest.memory.write(TEXT, assemble(assembly, TEXT).code)
@@ -53,5 +53,5 @@ def begin(guest: Guest, assembly: str, handlers: dict[int, str] | None = None, *
 
 def open_ports(guest: Guest, bitmap: bytes) -> None:
     """Behind the TSS, whose limit grows by it."""
-    guest.memory.write(TSS + _TSS_LIMIT + 1, bitmap + b"\xff")
-    guest.memory.write(GDT + TASK, bytes([_TSS_LIMIT + len(bitmap) + 1]))
+    guest.memory.write(TSS + TSS_LIMIT + 1, bitmap + b"\xff")
+    guest.memory.write(GDT + TASK, bytes([TSS_LIMIT + len(bitmap) + 1]))

@@ -51,7 +51,7 @@ def answer_call(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, ram: int) -> Answere
 def _hypercall(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, registers: Registers, ram: int) -> Answered:
     view = MachineView(vm, vsm, vcpu, registers)
     given = CallRegisters(rcx=registers.rcx, rdx=registers.rdx, r8=registers.r8)
-    served = serve(vsm.calls, Caller(vcpu.index, vcpu.vtl), view, view, given)
+    served = serve(vsm.calls, Caller(vcpu.index, vcpu.vtl, vcpu.ring), view, view, given)
     if isinstance(served, Undefined):
         return _undefined(vcpu, exit, registers)
     if isinstance(served, Denied):
@@ -88,7 +88,7 @@ def _go_on(vcpu: Vcpu, exit: IoExit, served: Served) -> None:
 
 def _switch(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, registers: Registers, ram: int) -> Answered:
     switch = vtl_call if exit.port == VTL_CALL_PORT else vtl_return
-    found = switch(Caller(vcpu.index, vcpu.vtl), vsm.partition, registers.rcx)
+    found = switch(Caller(vcpu.index, vcpu.vtl, vcpu.ring), vsm.partition, registers.rcx)
     if isinstance(found, Undefined):
         return _undefined(vcpu, exit, registers)
     restored = vm.memory(found.from_vtl).read(found.restore, 16) if found.restore is not None else b""

@@ -22,7 +22,7 @@ _DATA = Segment(0, _LIMIT, x86.DATA_SELECTOR, x86.DESCRIPTOR_DATA >> 40 & 0xF0FF
 """As the vCPU was made (docs/guest.md): the contract does not give what a guest has loaded since."""
 
 
-def message_of(exit: ProtectionExit, registers: Registers, long: bool) -> bytes:
+def message_of(exit: ProtectionExit, registers: Registers, ring: int, long: bool) -> bytes:
     """256 bytes, for SINT0. `long`: with the general registers."""
     fetch = exit.access is Access.EXECUTE
     intercept = Intercept(
@@ -30,7 +30,7 @@ def message_of(exit: ProtectionExit, registers: Registers, long: bool) -> bytes:
         # "0 for a fetch": what has not been fetched has no length.
         instruction_length=0 if fetch else len(exit.code),
         access=_ACCESS[exit.access],
-        execution_state=bits(ExecutionState, cr0_pe=1, efer_lma=1, vtl=exit.vtl),
+        execution_state=bits(ExecutionState, cpl=ring, cr0_pe=1, efer_lma=1, vtl=exit.vtl),
         cs=_CODE,
         rip=exit.rip,
         rflags=registers.rflags,

@@ -13,9 +13,11 @@ from engine.model.address import PAGE_SHIFT
 from engine.model.events import ExitTaken, InterceptDelivered, VtlSwitched
 from engine.model.exits import ProtectionExit
 from engine.model.resolution import Retry
-from engine.vsm.protection import denied_by, setters
+from engine.vsm.protection import denied_by, needed, setters
 from engine.vsm.switch import enter
 from engine.vsm.synic import post
+
+_USER = 3
 
 
 def answer_violation(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: ProtectionExit, ram: int) -> Answered:
@@ -24,7 +26,8 @@ def answer_violation(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: ProtectionExit, ram: in
     view = MachineView(vm, vsm, vcpu, vcpu.registers())
     gfn = exit.gpa >> PAGE_SHIFT
     taken: dict[str, Any] = {"exit": exit, "mask": int(vm.mask(exit.vtl, gfn))}
-    receiver = denied_by(view, exit.vtl, gfn, exit.access.needs)
+    right = needed(exit.access, vcpu.ring == _USER, vsm.partition.vps[vcpu.index].mbec_active(exit.vtl))
+    receiver = denied_by(view, exit.vtl, gfn, right)
     if receiver is None and setters(view, exit.vtl):
         # Another vCPU has had the mask relaxed meanwhile.
         vcpu.resolve(exit, Retry())
@@ -36,7 +39,7 @@ def answer_violation(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: ProtectionExit, ram: in
 
 def _tell(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, taken: dict[str, Any], view: MachineView, receiver: int) -> Answered:
     exit: ProtectionExit = taken["exit"]
-    message = message_of(exit, vcpu.registers(), vsm.profile.long_intercept)
+    message = message_of(exit, vcpu.registers(), vcpu.ring, vsm.profile.long_intercept)
     posted = post(view, vcpu.index, receiver, message)
     if posted is None:
         return _untold(taken, exit, _why(vsm, vcpu.index, receiver))

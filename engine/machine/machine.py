@@ -39,7 +39,7 @@ class Machine:
         self.policy: OnProtection = scenario.on_protection
         self.states = ["stopped"] * len(vcpus)
         self.position = 0
-        self.vsm = Vsm(vcpus, scenario.vsm_profile)
+        self.vsm = Vsm(vm, vcpus, scenario.vsm_profile)
         self._record = record
         self._script = Script(scenario.script)
         self._protection = 0

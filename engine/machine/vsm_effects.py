@@ -9,6 +9,7 @@ from engine.abi import x86
 from engine.abi.tlfs.interface import HYPERCALL_ENABLE, VP_ASSIST_ENABLE
 from engine.abi.tlfs.status import HvStatus
 from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.contract.extensions import ModeBasedExecution
 from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.hypervisor.contract.vectors import require_exception
 from engine.machine.hypercall_pages import unplaceable
@@ -97,9 +98,19 @@ def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEf
             case _:
                 pass
         vsm.partition = apply(vsm.partition, [effect])
-        if isinstance(effect, effects.SetHypercall):
-            vsm.pages.follow(vm, vsm.partition, effect.vtl)
+        _follow(vm, vsm, effect)
     return logged
+
+
+def _follow(vm: Vm, vsm: Vsm, effect: effects.AnyEffect) -> None:
+    """What the vm is told of the state as it is now."""
+    match effect:
+        case effects.SetHypercall(vtl):
+            vsm.pages.follow(vm, vsm.partition, vtl)
+        case effects.SetSecureConfig(vp, _, lower) if vm.capabilities.mbec:
+            vm.extension(ModeBasedExecution).set_mbec(vp, lower, vsm.partition.vps[vp].mbec_active(lower))
+        case _:
+            pass
 
 
 def _unset(vm: Vm, vtl: int, ram: int) -> PageSet:

@@ -4,7 +4,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.abi.tlfs.interface import HYPERCALL_ENABLE
-from engine.hypervisor.contract.protocols import Vcpu
+from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.machine.hypercall_pages import HypercallPages
 from engine.model.layout import HYPERCALL_PAGE, VTL_CALL_OFFSET, VTL_RETURN_OFFSET
 from engine.model.registers import Registers
@@ -38,16 +38,16 @@ class Private(msgspec.Struct, frozen=True, gc=False):
 class Vsm:
     """State of one run; all of it changes under the machine's lock."""
 
-    def __init__(self, vcpus: list[Vcpu], profile: str) -> None:
+    def __init__(self, vm: Vm, vcpus: list[Vcpu], profile: str) -> None:
         self.profile: Profile = PROFILES[profile]
         self.calls: dict[int, Call] = calls(self.profile)
-        self.partition = _partition(vcpus)
+        self.partition = _partition(vcpus, vm.capabilities.mbec)
         self.private: dict[tuple[int, int], Private] = {}
         """By vCPU and VTL: what a VTL that is not active goes on with."""
         self.pages = HypercallPages()
 
 
-def _partition(vcpus: list[Vcpu]) -> PartitionState:
+def _partition(vcpus: list[Vcpu], mbec: bool) -> PartitionState:
     """All processors run from the start. One that a scenario puts into VTL1 has that enabled, for the partition too,
     and no VTL0 to return to: there it has no context.
 
@@ -56,7 +56,7 @@ def _partition(vcpus: list[Vcpu]) -> PartitionState:
     Hypercall Interface, steps 3 and 5).
     """
     state = replace(
-        new_partition(len(vcpus), MAXIMUM_VTL),
+        new_partition(len(vcpus), MAXIMUM_VTL, mbec),
         code_page_offsets=(VTL_CALL_OFFSET, VTL_RETURN_OFFSET),
         xmm_input=False,
         xmm_output=False,

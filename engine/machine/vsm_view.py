@@ -42,8 +42,8 @@ class MachineView:
         return getattr(own, PRIVATE[name]) if own else None
 
     def cpl(self, vp: int, vtl: int) -> int:
-        """Guests run in ring 0 (docs/guest.md)."""
-        return 0
+        """Of the calling processor; another may be in the guest, and is taken to be in ring 0."""
+        return self._vcpu.system_registers(vtl).cpl if vp == self._vcpu.index else 0
 
     def is_ram(self, gfn: int) -> bool:
         """In a slot, and outside the system area, where masks are refused as in scenarios."""

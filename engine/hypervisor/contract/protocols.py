@@ -47,6 +47,11 @@ class Vcpu(VtlRegisters, Protocol):
         ...
 
     @property
+    def ring(self) -> int:
+        """The privilege level that it executes with; of the denied instruction, while its exit is unanswered."""
+        ...
+
+    @property
     def instructions(self) -> int | None:
         """Guest instructions executed so far; None where the hypervisor does not count."""
         ...

@@ -15,6 +15,7 @@ RIP = kvm.RUN_SYNC_REGS // 8 + 16
 _SREGS = kvm.RUN_SYNC_REGS + kvm.REGS_SIZE
 CR2, CR3 = (_SREGS + kvm.Sregs.cr2.offset) // 8, (_SREGS + kvm.Sregs.cr3.offset) // 8
 """Index of cr2 and cr3 in `u64`: kvm_run.s.regs.sregs. They are the vCPU's also between KVM_SET_SREGS and a run."""
+_RING = _SREGS + kvm.Sregs.ss.offset + kvm.Segment.dpl.offset
 
 
 class RunPage:
@@ -37,6 +38,11 @@ class RunPage:
     @immediate_exit.setter
     def immediate_exit(self, value: bool) -> None:
         self.u8[kvm.RUN_IMMEDIATE_EXIT] = value
+
+    @property
+    def ring(self) -> int:
+        """As the last KVM_RUN left it: SS.DPL (SDM Vol. 3, 6.5); 0 before the first."""
+        return self.u8[_RING]
 
     def registers(self) -> Registers:
         """As the last KVM_RUN left them; stale after a KVM_SET_REGS."""

@@ -41,6 +41,10 @@ class KvmVcpu:
         return self._seat.vtl
 
     @property
+    def ring(self) -> int:
+        return self._seat.active.page.ring
+
+    @property
     def instructions(self) -> int | None:
         """KVM does not count them."""
         return None

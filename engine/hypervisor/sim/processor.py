@@ -84,7 +84,8 @@ class Processor:
 
     def set_mbec(self, vtl: int, on: bool) -> None:
         """From now on ring 3 of this VTL executes by UX, or as ring 0 by KX."""
-        self.fill.mbec[vtl], self._generation = on, -1
+        if self.fill.mbec[vtl] != on:
+            self.fill.mbec[vtl], self._generation = on, -1
 
     def state(self) -> ProcessorState:
         """For a snapshot."""

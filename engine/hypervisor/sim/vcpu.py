@@ -65,6 +65,10 @@ class SimVcpu:
         return self._processor.vtl
 
     @property
+    def ring(self) -> int:
+        return self._core.ring
+
+    @property
     def instructions(self) -> int:
         """Executed so far; one that is dropped whole (a denied fetch) is not executed."""
         return self._core.executed

@@ -33,7 +33,7 @@ class StuckVcpu:
 @pytest.fixture
 def stuck(scenario) -> Iterator[tuple[Machine, ThreadedRunner]]:
     vcpu = StuckVcpu()
-    vm = SimpleNamespace(capabilities=SimpleNamespace(counts_instructions=False))
+    vm = SimpleNamespace(capabilities=SimpleNamespace(counts_instructions=False, mbec=False))
     machine = Machine(vm, [vcpu], scenario(vcpus=[{"guest": "spin"}]), lambda kind, fields: None)
     runner = ThreadedRunner(machine)
     runner.perform(lambda: machine.set_phase("running"))
