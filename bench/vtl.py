@@ -1,4 +1,5 @@
-"""VTL call and return, and hypercalls on 1 and 510 pages, through a machine; beside the kernel alone."""
+"""VTL call and return, a denied store told to VTL1 and back, and hypercalls on 1 and 510 pages, through a machine;
+beside the kernel alone."""
 
 import ctypes
 import fcntl
@@ -20,7 +21,7 @@ from engine.model.address import PageRange
 from engine.model.page_set import PageSet
 from engine.model.rights import Rights
 from engine.model.scenario import HypervisorChoice
-from tests.engine.machine.vsm_guest import SETUP, guest, protect, switch
+from tests.engine.machine.vsm_guest import MESSAGES, PAGE, SETUP, WITH_PAGES, fence, guest, protect, switch
 from tests.peers.absent import kvm_absent
 
 AT_ONCE = 64
@@ -33,6 +34,9 @@ FIRST = 0x400
 LISTS = {Rights.RX: 0x300000, Rights.RWX: 0x302000}
 SWITCHES = (*SETUP, "again:", switch(0x10), "jmp again")
 RETURNS = ("back:", switch(0x20, 1), "jmp back")
+STORES = (*SETUP, switch(0x10), f"mov rdi, {PAGE:#x}", "again:", "mov [rdi], rax", "jmp again")
+HANDLER = (f"mov r14, {MESSAGES:#x}", "back:", "mov dword ptr [r14], 0", switch(0x20, 1), "jmp back")
+"""Takes the message, and returns: the store is denied again."""
 CALLS = {"1 page": [FIRST], "510 pages in a row": [FIRST + n for n in range(MOST)]}
 CALLS["510 pages, every second"] = [FIRST + 2 * n for n in range(MOST)]
 
@@ -49,7 +53,7 @@ def absent(choice: HypervisorChoice) -> bool:
 
 
 def on(choice: HypervisorChoice) -> list[Figure]:
-    figures = [beside_kernel(switches(choice), 2, [], choice)]
+    figures = [beside_kernel(figure, 2, [], choice) for figure in (switches(choice), intercepts(choice))]
     for name, gfns in CALLS.items():
         figures.append(beside_kernel(hypercalls(choice, name, gfns), exits_of(gfns), runs_of(gfns), choice))
     return [figure for pair in figures for figure in pair]
@@ -100,6 +104,16 @@ def switches(choice: HypervisorChoice) -> Figure:
         return rounds(f"{choice}: VTL call and return", lambda: take(machine, 2), 2000)
 
 
+def intercepts(choice: HypervisorChoice) -> Figure:
+    """A denied store, VTL1's handler, VTL return: two exits a round. The message is written each time."""
+    prepare = (*WITH_PAGES, protect(), fence(Rights.R, PAGE >> 12))
+    machine = machine_of(choice, guest(*STORES, vtl1=(*prepare, *HANDLER)), on_protection="intercept")
+    with closing(machine.vm):
+        take(machine, 3 + len(prepare) + 1)  # as above, VTL1's own calls and its first return
+        assert machine.vcpus[0].vtl == 0
+        return rounds(f"{choice}: denied store, VTL1's handler and back", lambda: take(machine, 2), 2000)
+
+
 def hypercalls(choice: HypervisorChoice, name: str, gfns: list[int]) -> Figure:
     """ModifyVtlProtectionMask in its slow form by VTL1, which takes W from VTL0 and gives it back in turn."""
     calls = [f"mov rcx, {len(gfns) << 32 | 0x0C:#x}\nmov rdx, {at:#x}\nmov r8, 0\ncall r10" for at in LISTS.values()]
@@ -114,8 +128,8 @@ def hypercalls(choice: HypervisorChoice, name: str, gfns: list[int]) -> Figure:
         return rounds(f"{choice}: hypercall, {name}", lambda: take(machine, each), 2000 if each == 1 else 300)
 
 
-def machine_of(choice: HypervisorChoice, asm: str, vtl: int = 0) -> Machine:
-    text = {"name": "bench", "ram": RAM, "slots": [{"slot": 0, "base": 0, "size": RAM}]}
+def machine_of(choice: HypervisorChoice, asm: str, vtl: int = 0, **fields: object) -> Machine:
+    text = {"name": "bench", "ram": RAM, "slots": [{"slot": 0, "base": 0, "size": RAM}], **fields}
     return build(hypervisor(choice), check_scenario({**text, "vcpus": [{"asm": asm, "vtl": vtl}]}), forget)
 
 
