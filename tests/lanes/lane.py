@@ -20,7 +20,7 @@ from tests.lanes.newc import Newc
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ringfence" / "lane"
-TIMEOUT, SHORT_TIMEOUT = 1200, 600
+TIMEOUT, SHORT_TIMEOUT = 2400, 600
 MEMORY = 2048
 # Nothing of what the lane's machine has not: no cache of pytest's, no fixtures of the web's.
 OPTIONS = ("-p", "no:cacheprovider", "--confcutdir=tests/engine", "--color=no", "--tb=short",

@@ -158,3 +158,12 @@ def test_37_a_table_that_changes_without_a_flush(kvm: Guest, sim: Guest) -> None
     for guest, kinds in ((kvm, (ShutdownExit,) if emulates(kvm) else (ShutdownExit, HltExit)), (sim, (HltExit,))):
         guest.load("mov rcx, [rbx]\nmov qword ptr [rdi], 0\nmov rcx, [rbx]\nhlt", rbx=PAGE, rdi=entry)
         assert isinstance(guest.vcpu.run(), kinds)
+
+
+def test_38_machine_checks_of_the_host(kvm: Guest, sim: Guest) -> None:
+    found: list[int] = []
+    for guest in (kvm, sim):
+        assert ends(guest, "mov rax, cr4\nand rax, -65\nmov cr4, rax\nmov rcx, cr4") is None
+        found.append(guest.vcpu.registers().rcx & 0x40)
+    assert found[1] == 0
+    assert found[0] == 0 or not emulates(kvm)
