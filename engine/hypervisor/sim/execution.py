@@ -2,14 +2,13 @@
 
 import msgspec
 
-from engine.abi.x86 import RFLAGS_TF
 from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.contract.vectors import require_exception
 from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.deliver import Event
 from engine.hypervisor.sim.delivery import Delivery
 from engine.hypervisor.sim.exits import Verdict
-from engine.hypervisor.sim.plain import RIP, DeniedStore
+from engine.hypervisor.sim.plain import DeniedStore, Plain
 from engine.hypervisor.sim.ports import refusal
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.scratch import Piece
@@ -19,7 +18,6 @@ from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.exits import AnyExit, HltExit
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.model.rights import Access
-from engine.x86.plain import plain_out
 
 
 class ExecutionState(msgspec.Struct, frozen=True):
@@ -37,7 +35,7 @@ class Execution:
 
     def __init__(self, processor: Processor) -> None:
         self._cpu, self._core, self._fill, self._trial = processor, processor.core, processor.fill, processor.trial
-        self._delivery, self._plain = Delivery(processor), processor.plain
+        self._delivery, self._plain = Delivery(processor), Plain(processor)
         self.asked: Cause | Denied | DeniedStore | MsrAccess | None = None
         self.queued: AnyExit | None = None
         self._dead: AnyExit | None = None
@@ -48,16 +46,17 @@ class Execution:
         self.queued = None
         return found
 
-    def slice(self, count: int) -> None:
-        """Execute up to `count` instructions; what ends it early is asked, queued, or deadly."""
+    def slice(self, count: int) -> AnyExit | None:
+        """Execute up to `count` instructions; the exit to tell, if one ends it."""
         self._cpu.refresh()
         if self._delivery.waits:
             self._dead = self._delivery.take()
-            return
-        stop = self._step() if count == 1 else self._core.start(count)
-        ahead = stop.denied is not None and stop.denied.access is Access.EXECUTE and stop.executed == count
-        if not ahead:  # else the budget ended before the fetch that was refused
-            self._ended(stop)
+        else:
+            stop = self._step() if count == 1 else self._core.start(count)
+            denied = stop.denied
+            if denied is None or denied.access is not Access.EXECUTE or stop.executed != count:
+                self._ended(stop)  # else the budget ended before the fetch that was refused
+        return self.take()
 
     def resolve(self, resolution: Resolution) -> None:
         cause = self.asked
@@ -92,16 +91,21 @@ class Execution:
 
     def _resolve(self, cause: Cause | DeniedStore | MsrAccess, resolution: Complete | Drop) -> None:
         if isinstance(cause, DeniedStore):
-            self._resolve_store(cause, resolution)
+            if not self._plain.answer(cause, resolution):
+                self._cpu.refresh()
+                self._try()
         elif isinstance(cause, MsrAccess):
             self._resolve_msr(cause, resolution)
-        elif not isinstance(cause, PortAccess) or not self._passed_out(cause):
+        elif not isinstance(cause, PortAccess) or not self._plain.pass_out(cause):
             self._cpu.refresh()
             self._trial.answer(cause, resolution)
             self._advance()
 
     def _ended(self, stop: Stop) -> None:
-        if stop.reason == "io" and stop.event is not None:
+        if stop.denied is not None:
+            if not stop.denied.ring_full:  # else run looks at the ring before it goes on
+                self._denied(stop.denied)
+        elif stop.reason == "io" and stop.event is not None:
             self._core.set_registers(stop.event.before)
             self._port(stop.event)
         elif stop.reason == "hlt":
@@ -112,8 +116,6 @@ class Execution:
             self._delivery.raised(stop.raised)
         elif stop.reason == "error":
             self._dead = exits.internal_error(stop.error, {}, self._cpu.where())
-        elif stop.denied is not None and not stop.denied.ring_full:
-            self._denied(stop.denied)  # else run looks at the ring before it goes on
 
     def _denied(self, denied: Denied) -> None:
         if denied.access is Access.EXECUTE and not self._cpu.text.reaches(self._core.rip(), denied.gva):
@@ -124,9 +126,15 @@ class Execution:
             self._delivery.refused(denied)
         elif denied.access is Access.EXECUTE:
             self._ask_fetch(denied, denied.gpa)
-        elif denied.access is not Access.WRITE or not self._ask_plain(denied):
-            self._trial.begin()
-            self._advance()
+        else:
+            self._ask_access(denied)
+
+    def _ask_access(self, denied: Denied) -> None:
+        found = self._plain.ask(denied) if denied.access is Access.WRITE else None
+        if found is not None:
+            self.asked, self.queued = found
+        else:
+            self._try()
 
     def _port(self, access: PortAccess) -> None:
         ring = self._core.ring
@@ -159,18 +167,6 @@ class Execution:
             after |= {"rax": value & 0xFFFF_FFFF, "rdx": value >> 32}
         self._core.set_registers(msgspec.structs.replace(registers, **after))
         self._core.executed += 1
-
-    def _ask_plain(self, denied: Denied) -> bool:
-        """Whether the instruction is a store that needs no trial, for no trap has to follow it."""
-        if self._core.traps():
-            return False
-        registers = self._core.general()
-        where = self._cpu.where(registers[RIP])
-        store = self._plain.found(where["code"], registers, denied)
-        if store is not None:
-            self.asked = store
-            self.queued = exits.memory_exit(self._cpu.space, store.piece, store.asked, where)
-        return store is not None
 
     def _step(self) -> Stop:
         """One that changed nothing is perhaps a store into its own block, which the engine begins anew and then stops
@@ -208,6 +204,10 @@ class Execution:
             own.discard(page)
         self._core.flush()
 
+    def _try(self) -> None:
+        self._trial.begin()
+        self._advance()
+
     def _advance(self) -> None:
         """Ask what is still to be asked of the instruction on trial, else let it have happened."""
         cause = self._trial.cause()
@@ -243,25 +243,6 @@ class Execution:
         self.asked = denied
         self.queued = exits.memory_exit(space, Piece(gpa, Access.EXECUTE, 0, gva=gva), found, where)
 
-    def _resolve_store(self, store: DeniedStore, resolution: Complete | Drop) -> None:
-        if self._plain.answer(store, resolution):
-            self._core.skip_to(store.next)
-            self._core.executed += 1
-        else:
-            self._cpu.refresh()
-            self._trial.begin()
-            self._advance()
-
-    def _passed_out(self, cause: PortAccess) -> bool:
-        """OUT changes nothing but RIP, whatever the answer; a trap would have to follow it."""
-        rip = cause.before.rip
-        length = plain_out(self._cpu.text.shown(rip)[0], rip)
-        if cause.value is None or length is None or cause.before.rflags & RFLAGS_TF:
-            return False
-        self._core.skip_to(rip + length)
-        self._core.executed += 1
-        return True
-
     def _resolve_fetch(self, resolution: Complete | Drop) -> None:
         registers = self._core.registers()
         found = self._cpu.text.instruction(registers.rip)
@@ -272,5 +253,4 @@ class Execution:
             self._core.set_registers(msgspec.structs.replace(registers, rip=registers.rip + found.length))
         else:
             self._cpu.refresh()
-            self._trial.begin()
-            self._advance()
+            self._try()

@@ -15,7 +15,6 @@ from engine.hypervisor.sim.guard import Guard
 from engine.hypervisor.sim.linear import Linear
 from engine.hypervisor.sim.memory import SimMemory
 from engine.hypervisor.sim.page_fault import page_fault
-from engine.hypervisor.sim.plain import PlainStores
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.ring import Ring, RingState
 from engine.hypervisor.sim.scratch import PAGES, Scratch
@@ -43,7 +42,7 @@ class Processor:
     """vCPU `index` of a vm, in VTL 0 at RIP 0 with page tables at `cr3`. A VTL has registers of its own."""
 
     def __init__(self, index: int, cr3: int, space: Space, ram: Ram, code: CodePages, memory: SimMemory) -> None:
-        self.index, self.space = index, space
+        self.index, self.space, self.memory = index, space, memory
         self._code = code
         scratch = Scratch(space, ram)
         self.fill = Fill(space, ram, code, scratch, index)
@@ -58,7 +57,6 @@ class Processor:
         self.linear = Linear(self.fill, ram, code)
         self.trial = Trial(self.core, self.fill, scratch, space, memory)
         self._registers = [self.core.state() for _ in range(space.vtls)]
-        self.plain = PlainStores(space, memory)
         self._generation = -1
 
     @property

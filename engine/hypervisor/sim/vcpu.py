@@ -175,19 +175,21 @@ class SimVcpu:
 
     def _run(self, budget: int | None) -> AnyExit:
         end = None if budget is None else self._core.executed + budget
-        while True:
-            found = self._execution.take()
-            if found is not None:
-                return found
+        found = self._execution.take()
+        while found is None:
             if self.rings and self.rings[self.vtl].full:
                 return exits.ring_full(self._processor.where())
             left = SLICE if end is None else min(SLICE, end - self._core.executed)
             if self._all.on or self._kicked or left <= 0:
-                raw = "all kicked" if self._all.on else "kick" if self._kicked else "end of budget"
-                self._told.counts["signal_exits"] += self._kicked
-                self._kicked = False
-                return Interrupted(vcpu=self.index, vtl=self.vtl, rip=self._core.rip(), raw=raw)
-            self._execution.slice(left)
+                return self._interrupted()
+            found = self._execution.slice(left)
+        return found
+
+    def _interrupted(self) -> Interrupted:
+        raw = "all kicked" if self._all.on else "kick" if self._kicked else "end of budget"
+        self._told.counts["signal_exits"] += self._kicked
+        self._kicked = False
+        return Interrupted(vcpu=self.index, vtl=self.vtl, rip=self._core.rip(), raw=raw)
 
     def _require_answered(self, call: str) -> None:
         self._require_open(call)
