@@ -1,6 +1,7 @@
 """From a scenario to a machine that stands ready, paused."""
 
 from engine.hypervisor.contract.errors import Unsupported
+from engine.hypervisor.contract.extensions import KernelHyperV
 from engine.hypervisor.contract.protocols import Hypervisor, Vcpu, Vm
 from engine.machine.harvest import harvest
 from engine.machine.machine import Machine, Record
@@ -10,16 +11,18 @@ from engine.machine.runner import Runner
 from engine.machine.slices import SlicedRunner
 from engine.machine.threads import ThreadedRunner
 from engine.model.address import PAGE_SHIFT, PageRange
+from engine.model.cpuid import announced
 from engine.model.dirty import DirtyWay, ManualProtect
 from engine.model.events import SlotChanged, VcpuChanged
 from engine.model.registers import Registers
 from engine.model.rights import Rights
-from engine.model.scenario import Scenario
-from engine.vsm.discovery import announced
+from engine.model.scenario import HyperV, Scenario
+from engine.vsm.discovery import leaves
 
 
 def build(hypervisor: Hypervisor, scenario: Scenario, record: Record) -> Machine:
-    """Slots, program, vCPUs and masks, each logged. Unsupported when this host lacks a mask, or the dirty ring."""
+    """Slots, program, vCPUs and masks, each logged. Unsupported when this host lacks a mask, the dirty
+    ring, or a Hyper-V of its own where the scenario asks for that."""
     vm = hypervisor.create_vm(scenario.ram, seed=scenario.seed)
     try:
         return _furnish(vm, scenario, record)
@@ -36,7 +39,7 @@ def run_on(machine: Machine) -> Runner:
 def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
     program = load(scenario)
     _track(vm, scenario.dirty)
-    msr_exits = _enable_msr_exits(vm)
+    announces = _prepare_hyperv(vm, scenario.hyperv)
     for slot in scenario.slots:
         vm.set_memory_region(slot)
     for gpa, data in program.writes:
@@ -44,9 +47,9 @@ def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
     harvest(vm)  # the program is there from the start: nobody has written yet
     vcpus = [_create_vcpu(vm, index, program, spec.vtl) for index, spec in enumerate(scenario.vcpus)]
     machine = Machine(vm, vcpus, scenario, record)
-    if msr_exits:
+    if announces:
         for vcpu in vcpus:
-            vcpu.set_cpuid(announced(vcpu.cpuid, machine.vsm.partition))
+            vcpu.set_cpuid(announced(vcpu.cpuid, leaves(machine.vsm.partition)))
     machine.record([(SlotChanged, {"before": None, "after": slot}) for slot in scenario.slots])
     machine.record([(VcpuChanged, {"vcpu": vcpu.index, "state": "stopped"}) for vcpu in vcpus])
     for mask in scenario.masks:
@@ -55,8 +58,12 @@ def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
     return machine
 
 
-def _enable_msr_exits(vm: Vm) -> bool:
-    """Without them an unknown MSR is #GP all the same, but nobody sees it, and there is no interface to announce."""
+def _prepare_hyperv(vm: Vm, whose: HyperV) -> bool:
+    """Whether the VMM is to announce its own. Without exits for MSRs it cannot serve what it announces; an unknown MSR
+    is #GP all the same then, but nobody sees it. Unsupported where the kernel is to have one and has none."""
+    if whose == "kernel":
+        vm.extension(KernelHyperV).enable()
+        return False
     try:
         vm.enable_msr_exits()
     except Unsupported:

@@ -13,7 +13,7 @@ from engine.machine.vsm_effects import obstacle, perform
 from engine.machine.vsm_state import Vsm
 from engine.machine.vsm_view import MachineView
 from engine.model.events import ExitTaken, HypercallServed, VtlSwitched
-from engine.model.exits import HypercallExit, IoExit
+from engine.model.exits import Exit, HypercallExit, IoExit
 from engine.model.layout import HYPERCALL_PORT, VTL_CALL_PORT, VTL_RETURN_PORT
 from engine.model.registers import Registers
 from engine.model.resolution import Complete, Inject
@@ -24,7 +24,7 @@ from engine.vsm.switch import Switched, vtl_call, vtl_return
 from engine.vsm.view import Caller
 
 PORTS = (HYPERCALL_PORT, VTL_CALL_PORT, VTL_RETURN_PORT)
-_UNDEFINED = Inject(6)
+UNDEFINED = Inject(6)
 """#UD."""
 
 
@@ -64,7 +64,7 @@ def _hypercall(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, registers: Registers,
     _go_on(vcpu, exit, served)
     data = served.rax.to_bytes(8, "little") if served.finished else None
     taken: Effect = (ExitTaken, {"exit": _exit(exit, registers), "resolution": Complete(data)})
-    told: Effect = (HypercallServed, _told(exit, served, found.why if found else ""))
+    told: Effect = (HypercallServed, served_fields(exit, served, found.why if found else ""))
     return Answered([taken, told, *logged])
 
 
@@ -108,8 +108,8 @@ def _switched(exit: IoExit, found: Switched) -> dict[str, Any]:
 def _undefined(vcpu: Vcpu, exit: IoExit, registers: Registers) -> Answered:
     """As if the OUT were an instruction that does not exist."""
     vcpu.set_registers(replace(registers, rip=exit.rip))
-    vcpu.inject(_UNDEFINED)
-    return Answered([(ExitTaken, {"exit": _exit(exit, registers), "resolution": _UNDEFINED})])
+    vcpu.inject(UNDEFINED)
+    return Answered([(ExitTaken, {"exit": _exit(exit, registers), "resolution": UNDEFINED})])
 
 
 def _exit(exit: IoExit, registers: Registers) -> HypercallExit:
@@ -126,7 +126,8 @@ def _exit(exit: IoExit, registers: Registers) -> HypercallExit:
     )
 
 
-def _told(exit: IoExit, served: Served, why: str) -> dict[str, Any]:
+def served_fields(exit: Exit, served: Served, why: str) -> dict[str, Any]:
+    """The fields of a HypercallServed."""
     code = served.control.code
     return {
         "vcpu": exit.vcpu,

@@ -15,6 +15,7 @@ from engine.machine.gate import Gate
 from engine.machine.harvest import harvest
 from engine.machine.hypercalls import PORTS, Answered, answer_call
 from engine.machine.intercepts import answer_violation
+from engine.machine.kernel_calls import answer_kernel_call
 from engine.machine.operations import Effect, carry_out, dirty, set_mask
 from engine.machine.script import Script
 from engine.machine.vsm_events import deliver
@@ -23,7 +24,7 @@ from engine.machine.vsm_state import Vsm
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.commands import AnyCommand
 from engine.model.events import CommandTaken, Event, ExitTaken, PhaseChanged, VcpuChanged
-from engine.model.exits import AnyExit, IoExit, MsrExit, ProtectionExit, RingFullExit
+from engine.model.exits import AnyExit, HypercallExit, IoExit, MsrExit, ProtectionExit, RingFullExit
 from engine.model.scenario import OnProtection, Scenario
 
 Record = Callable[[type[Event], dict[str, Any]], None]
@@ -75,6 +76,9 @@ class Machine:
     def _answer(self, vcpu: Vcpu, exit: AnyExit) -> None:
         if isinstance(exit, IoExit) and exit.port in PORTS and exit.data is not None:
             self._call(vcpu, exit)
+            return
+        if isinstance(exit, HypercallExit):
+            self._carry(vcpu, answer_kernel_call(self.vm, self.vsm, vcpu, exit))
             return
         if isinstance(exit, MsrExit) and exit.index in MSRS:
             self._carry(vcpu, answer_msr(self.vm, self.vsm, vcpu, exit, self.scenario.ram))

@@ -60,11 +60,24 @@ class MsrExit(Exit, frozen=True, gc=False, kw_only=True, tag="msr"):
 
 
 class HypercallExit(Exit, frozen=True, gc=False, kw_only=True, tag="hypercall"):
-    """A call through the hypercall page: RCX, RDX and R8 (TLFS, Hypercall Interface)."""
+    """A hypercall: RCX, RDX and R8 (TLFS, Hypercall Interface). Through the VMM's hypercall page the machine makes it
+    of an IoExit; a hypervisor gives it once contract.extensions.KernelHyperV is on, to be answered with RAX."""
 
     input: int
     rdx: int
     r8: int
+
+
+class SynicExit(Exit, frozen=True, gc=False, kw_only=True, tag="synic"):
+    """The guest has written a register of the SynIC that the kernel keeps (api.rst 5, KVM_EXIT_HYPERV_SYNIC); needs no
+    answer. `rip` is past the instruction."""
+
+    index: int
+    """Of the MSR."""
+    control: int
+    """SCONTROL, SIEFP and SIMP as they are now."""
+    event_page: int
+    message_page: int
 
 
 class HltExit(Exit, frozen=True, gc=False, kw_only=True, tag="hlt"):
@@ -97,6 +110,7 @@ AnyExit = (
     | IoExit
     | MsrExit
     | HypercallExit
+    | SynicExit
     | HltExit
     | RingFullExit
     | Interrupted

@@ -14,13 +14,14 @@ from engine.model.scenario import SCENARIO_VERSION, Limits, MaskSpec, Scenario, 
 HYPERVISORS = ("auto", "kvm", "sim")
 DIRTY_WAYS = ("log", "clear", "ring")
 VSM_PROFILES = ("tlfs", "openvmm", "kut-vsm")
+HYPERVS = ("vmm", "kernel")
 MOST_SLOTS = 512
 MOST_MASKS = 4096
 MOST_ASM = 16 << 10
 _PROGRAM = ("guest", "params", "asm")
 _FIELDS = (
     "version", "name", "about", "ram", "hypervisor", "seed", "slots", "vcpus", "masks", "on_protection", "script",
-    "limits", "dirty", "vsm_profile",
+    "limits", "dirty", "vsm_profile", "hyperv",
 )  # fmt: skip
 
 
@@ -44,6 +45,7 @@ def read_scenario(node: Node, max_ram: int) -> Scenario:
         limits=_limits(found["limits"]) if "limits" in found else Limits(),
         dirty=found["dirty"].choice(*DIRTY_WAYS) if "dirty" in found else "log",
         vsm_profile=found["vsm_profile"].choice(*VSM_PROFILES) if "vsm_profile" in found else "tlfs",
+        hyperv=found["hyperv"].choice(*HYPERVS) if "hyperv" in found else "vmm",
     )
 
 

@@ -10,6 +10,7 @@ from engine.model.memslot import Memslot
 OnProtection = Literal["complete", "drop", "halt", "relax", "inject", "intercept"]
 HypervisorChoice = Literal["auto", "kvm", "sim"]
 VsmProfile = Literal["tlfs", "openvmm", "kut-vsm"]
+HyperV = Literal["vmm", "kernel"]
 
 SCENARIO_VERSION = 1
 
@@ -86,3 +87,5 @@ class Scenario(msgspec.Struct, frozen=True):
     """How written pages are told."""
     vsm_profile: VsmProfile = "tlfs"
     """How hypercalls are read where the sources disagree (engine.vsm.profile)."""
+    hyperv: HyperV = "vmm"
+    """Whose Hyper-V the guest finds: the VMM's, or the kernel's own (contract.extensions.KernelHyperV)."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.model.layout import MAX_RAM, MAX_VCPUS
-from engine.model.read import DIRTY_WAYS, HYPERVISORS, MOST_ASM, MOST_MASKS, MOST_SLOTS, VSM_PROFILES
+from engine.model.read import DIRTY_WAYS, HYPERVISORS, HYPERVS, MOST_ASM, MOST_MASKS, MOST_SLOTS, VSM_PROFILES
 from engine.model.read_parts import HIGHEST_SLOT, POLICIES
 from engine.model.read_script import MOST_ENTRIES, SCRIPTABLE
 from engine.model.scenario import SCENARIO_VERSION
@@ -48,6 +48,7 @@ def _fields() -> dict[str, Any]:
         "on_protection": {"enum": list(POLICIES)},
         "dirty": {"enum": list(DIRTY_WAYS)},
         "vsm_profile": {"enum": list(VSM_PROFILES)},
+        "hyperv": {"enum": list(HYPERVS)},
         "script": {"type": "array", "maxItems": MOST_ENTRIES, "items": _entry()},
         "limits": _object({"exits": _COUNT, "instructions": _COUNT, "seconds": _SECONDS}),
     }

@@ -32,6 +32,8 @@ def to_yaml(scenario: Scenario) -> str:
         lines.append(f"dirty: {scenario.dirty}")
     if scenario.vsm_profile != "tlfs":
         lines.append(f"vsm_profile: {scenario.vsm_profile}")
+    if scenario.hyperv != "vmm":
+        lines.append(f"hyperv: {scenario.hyperv}")
     if scenario.script:
         lines += ["script:", *(f"  - {_entry(entry)}" for entry in scenario.script)]
     lines += _limits(scenario.limits)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from engine.model.events import ExitTaken, InterceptDelivered
-from engine.model.exits import AnyExit, HypercallExit, IoExit, MemoryExit, MsrExit, exit_kind
+from engine.model.exits import AnyExit, HypercallExit, IoExit, MemoryExit, MsrExit, SynicExit, exit_kind
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
 from engine.session.calls import Outcome, call_record, switch_record
 from engine.session.status import ExitRecord, Line, MessageRecord
@@ -42,7 +42,7 @@ def exit_record(
         data=_data(exit),
         mask=event.mask,
         port=exit.port if isinstance(exit, IoExit) else None,
-        index=exit.index if isinstance(exit, MsrExit) else None,
+        index=exit.index if isinstance(exit, MsrExit | SynicExit) else None,
         setter=setter,
         call=call_record(exit, outcome),
         switch=switch_record(outcome),

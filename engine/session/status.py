@@ -174,7 +174,7 @@ class ExitRecord(msgspec.Struct, frozen=True):
     """Rights the page had, on a protection exit."""
     port: int | None = None
     index: int | None = None
-    """Of the MSR, on an msr exit."""
+    """Of the MSR, on an msr or synic exit."""
     setter: int | None = None
     """Who set that mask (docs/frame.md), where the log tells it."""
     call: CallRecord | None = None

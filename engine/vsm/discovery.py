@@ -1,25 +1,12 @@
 """What CPUID tells a guest of this hypervisor (TLFS, Feature and Interface Discovery), from the partition's state."""
 
 import struct
-from collections.abc import Iterable
-
-from msgspec.structs import replace
 
 from engine.abi.tlfs import discovery
 from engine.model.cpuid import CpuidLeaf
 from engine.vsm.state import PartitionState
 
 _LOW = 0xFFFF_FFFF
-_FEATURES = 1
-_HYPERVISOR_CLASS = 0x4
-
-
-def announced(own: Iterable[CpuidLeaf], partition: PartitionState) -> tuple[CpuidLeaf, ...]:
-    """A processor's own leaves, with those of this hypervisor in place of any other's."""
-    kept = [leaf for leaf in own if leaf.function >> 28 != _HYPERVISOR_CLASS]
-    present = discovery.HYPERVISOR_PRESENT
-    kept = [replace(leaf, ecx=leaf.ecx | present) if leaf.function == _FEATURES else leaf for leaf in kept]
-    return (*kept, *leaves(partition))
 
 
 def leaves(partition: PartitionState) -> tuple[CpuidLeaf, ...]:

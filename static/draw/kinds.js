@@ -33,6 +33,10 @@ export const KINDS = {
     order: 5, letter: "C", colour: "--vtl1", from: 0.15, to: 0.6,
     about: "The guest called the hypervisor through the hypercall page.",
   },
+  synic: {
+    order: 10, letter: "Y", colour: "--slot", from: 0.1, to: 0.5,
+    about: "The guest wrote a register of the synthetic interrupt controller, which the kernel keeps and only tells about.",
+  },
   hlt: { order: 6, letter: "H", colour: "--ok", from: 0, to: 1, about: "The guest executed HLT: this vCPU is done until it is woken." },
   ring_full: {
     order: 7, letter: "R", colour: "--slot-ro", from: 0.4, to: 0.9,
@@ -46,7 +50,7 @@ export const KINDS = {
 };
 
 /** @type {KindStyle} */
-const OTHER = { order: 10, letter: "?", colour: "--dim", from: 0.7, to: 1, about: "A return of the vCPU to the VMM." };
+const OTHER = { order: 11, letter: "?", colour: "--dim", from: 0.7, to: 1, about: "A return of the vCPU to the VMM." };
 
 /**
  * @param {string} kind

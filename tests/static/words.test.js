@@ -57,6 +57,13 @@ test("an MSR is read or written by number; an exception goes to the guest", () =
   assert.match(answered(msr), /#GP\(0\)/);
 });
 
+test("a SynIC of the kernel's only tells", () => {
+  const synic = { ...STORE, kind: "synic", answer: "retry", gpa: null, gva: null, access: null, size: null, mask: null, data: null, index: 0x40000080 };
+  assert.deepEqual(line(synic), { act: "synic", on: "0x40000080", remark: "kept by the kernel" });
+  assert.match(why(synic), /wrote MSR 0x40000080 .* which the kernel keeps/);
+  assert.match(answered(synic), /^Noted/);
+});
+
 test("lost ring entries are counted in words", () => {
   assert.match(lossText(1), /once: all logged pages/);
   assert.match(lossText(1200), /1,200 times/);

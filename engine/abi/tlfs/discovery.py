@@ -1,7 +1,5 @@
 """CPUID leaves of a hypervisor with the interface Hv#1 (TLFS, Feature and Interface Discovery)."""
 
-HYPERVISOR_PRESENT = 1 << 31
-"""Leaf 1, ECX."""
 VENDOR_LEAF = 0x4000_0000
 INTERFACE_LEAF = 0x4000_0001
 IDENTITY_LEAF = 0x4000_0002

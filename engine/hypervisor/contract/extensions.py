@@ -124,6 +124,19 @@ class ModeBasedExecution(Protocol):
         ...
 
 
+class KernelHyperV(Protocol):
+    """KVM's own Hyper-V (CONFIG_KVM_HYPERV, KVM_CAP_HYPERV_SYNIC2): the kernel has the CPUID leaves and the synthetic
+    registers, fills the hypercall page and serves most calls."""
+
+    def enable(self) -> None:
+        """For all vCPUs made from now on. A call that the kernel leaves to the VMM, PostMessage for one, is a
+        HypercallExit: Complete with the 8 bytes of RAX. What the guest does to its SynIC is told by a SynicExit. The
+        local APIC is the kernel's as well, so HLT does not exit: it waits there for an interrupt, or a kick. Each VTL
+        is a partition of its own. Together with enable_msr_exits the registers exit, and the kernel sees none of it.
+        EEXIST: it is on already, or there is a vCPU."""
+        ...
+
+
 EXTENSIONS: tuple[type, ...] = (
     PermissionBitmap,
     MemoryAttributes,
@@ -133,4 +146,5 @@ EXTENSIONS: tuple[type, ...] = (
     Snapshots,
     Statistics,
     ModeBasedExecution,
+    KernelHyperV,
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from engine.abi.kvm import ExitReason
 from engine.hypervisor.contract.errors import HypervisorError
-from engine.hypervisor.kvm import events, exits, msr, origin, violation
+from engine.hypervisor.kvm import events, exits, hyperv, msr, origin, violation
 from engine.hypervisor.kvm.fences import Fences
 from engine.hypervisor.kvm.io_port import IoReader
 from engine.hypervisor.kvm.known_code import KnownCode
@@ -18,6 +18,7 @@ from engine.model.rights import Access
 
 _IO, _MMIO, _DEBUG = int(ExitReason.IO), int(ExitReason.MMIO), int(ExitReason.DEBUG)
 _INTERNAL_ERROR, _MEMORY_FAULT = int(ExitReason.INTERNAL_ERROR), int(ExitReason.MEMORY_FAULT)
+_HYPERV = int(ExitReason.HYPERV)
 _RING_FULL = int(ExitReason.DIRTY_RING_FULL)
 _MSR = (int(ExitReason.X86_RDMSR), int(ExitReason.X86_WRMSR))
 _EHWPOISON = 133
@@ -80,6 +81,8 @@ class Entry:
             return self._ring_full()
         if reason in _MSR:
             return self._fences.tell(msr.read(self._seat, self._index))
+        if reason == _HYPERV and hyperv.is_call(page):
+            return self._fences.tell(hyperv.read(self._seat, self._index))
         if self._seat.stepping:
             self._seat.end_step()
             if reason == _DEBUG:

@@ -1,6 +1,7 @@
 """Exits that are no access: each KVM exit reason as the contract tells it."""
 
 from engine.abi.kvm import ExitReason
+from engine.hypervisor.kvm.hyperv import synic
 from engine.hypervisor.kvm.origin import Origin
 from engine.hypervisor.kvm.run_page import RIP, RunPage
 from engine.model.exits import AnyExit, HltExit, InternalError, Interrupted, RingFullExit, ShutdownExit
@@ -49,4 +50,5 @@ _PLAIN = {
     int(ExitReason.HLT): halted,
     int(ExitReason.SHUTDOWN): shut_down,
     int(ExitReason.DEBUG): debugged,
+    int(ExitReason.HYPERV): synic,
 }

@@ -3,9 +3,9 @@
 from msgspec.structs import replace
 
 from engine.hypervisor.contract.vectors import require_exception
-from engine.hypervisor.kvm import answers, events, msr
+from engine.hypervisor.kvm import answers, events, hyperv, msr
 from engine.hypervisor.kvm.foretold import foretold
-from engine.hypervisor.kvm.pending import STORE, WHOLE, Denied, Io, Msr, Pending
+from engine.hypervisor.kvm.pending import STORE, WHOLE, Denied, Hcall, Io, Operation, Pending
 from engine.hypervisor.kvm.rewind import before
 from engine.hypervisor.kvm.seat import Seat
 from engine.hypervisor.kvm.space import GuestSpace, Verdict
@@ -45,7 +45,7 @@ class Fences:
         """The helper that instructions are tried out on; None where none are."""
         return self._trial.stepper if self._trial else None
 
-    def tell(self, operation: Io | Msr) -> AnyExit:
+    def tell(self, operation: Operation) -> AnyExit:
         self.pending = operation
         return operation.exit
 
@@ -76,7 +76,7 @@ class Fences:
     def present_again(self, again: Pending) -> AnyExit | None:
         """An exit answered with Retry, or one whose page went away before it could be completed."""
         self.again = None
-        if isinstance(again, Io | Msr):
+        if not isinstance(again, Denied):
             return self.tell(again)
         masked, self._lifted = not self._lifted, False
         return self.meet(again, self._space.changes.serial, masked)
@@ -153,9 +153,11 @@ class Fences:
         events.queue(self._seat.active, event)
         self._rest, self._answers = [], Answers()
 
-    def _give(self, operation: Io | Msr, resolution: Resolution) -> None:
+    def _give(self, operation: Operation, resolution: Resolution) -> None:
         if isinstance(operation, Io):
             answers.io(self._seat.active, operation, resolution)
+        elif isinstance(operation, Hcall):
+            hyperv.answer(self._seat.active, resolution)
         else:
             msr.answer(self._seat.active, operation, resolution)
 

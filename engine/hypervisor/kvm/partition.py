@@ -6,11 +6,12 @@ from typing import NoReturn, TypeVar
 
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported, closed
-from engine.hypervisor.contract.extensions import Statistics
+from engine.hypervisor.contract.extensions import KernelHyperV, Statistics
 from engine.hypervisor.contract.masks import require_mask, require_vtl
 from engine.hypervisor.contract.offer import Offer
 from engine.hypervisor.contract.processor import require_vcpu
 from engine.hypervisor.kvm import mappings, msr
+from engine.hypervisor.kvm.hyperv import KvmHyperV
 from engine.hypervisor.kvm.memory import SlotMemory
 from engine.hypervisor.kvm.probe import Behaviour
 from engine.hypervisor.kvm.space import GuestSpace
@@ -45,8 +46,8 @@ class KvmVm:
         self._space = GuestSpace(self._device, ram, vtls, behaviour.denies_whole)
         self._tracking = DirtyTracking(self._space)
         self._vcpus: list[KvmVcpu] = []
-        counted = Statistics.__name__ in capabilities.extensions
-        had = {Statistics: KvmStatistics(self._space, self._vcpus)} if counted else {}
+        able = {Statistics: KvmStatistics(self._space, self._vcpus), KernelHyperV: KvmHyperV(self._space)}
+        had = {kind: one for kind, one in able.items() if kind.__name__ in capabilities.extensions}
         self._offer = Offer(dict(had), capabilities.lacks)
 
     @property

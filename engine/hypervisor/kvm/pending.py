@@ -6,7 +6,7 @@ import msgspec
 
 from engine.hypervisor.kvm.origin import Origin
 from engine.hypervisor.kvm.space import Verdict
-from engine.model.exits import AnyExit, IoExit, MmioExit, MsrExit, ProtectionExit, VoidExit
+from engine.model.exits import AnyExit, HypercallExit, IoExit, MmioExit, MsrExit, ProtectionExit, VoidExit
 from engine.model.rights import Access
 
 
@@ -74,7 +74,16 @@ class Msr(msgspec.Struct, frozen=True, gc=False):
     exit: MsrExit
 
 
-Pending = Denied | Io | Msr
+class Hcall(msgspec.Struct, frozen=True, gc=False):
+    """A hypercall that KVM's own Hyper-V leaves to the VMM, RIP still at it."""
+
+    origin: Origin
+    exit: HypercallExit
+    incoming: bool = True
+
+
+Operation = Io | Msr | Hcall
+Pending = Denied | Operation
 
 _EXITS: dict[Verdict, type[ProtectionExit] | type[VoidExit] | type[MmioExit]] = {
     Verdict.PROTECTION: ProtectionExit,

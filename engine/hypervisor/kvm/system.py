@@ -9,14 +9,14 @@ from pathlib import Path
 from engine.abi.kvm import API_VERSION, DEVICE, Cap, Ioctl
 from engine.hypervisor.contract.capabilities import Capabilities
 from engine.hypervisor.contract.errors import HypervisorError, HypervisorMissing, Unsupported
-from engine.hypervisor.contract.extensions import Statistics
+from engine.hypervisor.contract.extensions import KernelHyperV, Statistics
+from engine.hypervisor.kvm import hyperv, statistics
 from engine.hypervisor.kvm.ioctl import call
 from engine.hypervisor.kvm.kick import install_kick_signal
 from engine.hypervisor.kvm.lacks import LACKS
 from engine.hypervisor.kvm.partition import KvmVm
 from engine.hypervisor.kvm.probe import STEP_REASON, Behaviour, probe
 from engine.hypervisor.kvm.ring_probe import heeds_soft_limit
-from engine.hypervisor.kvm.statistics import REASON, offered
 from engine.model.rights import Rights
 
 _NEEDED = (Cap.USER_MEMORY, Cap.SYNC_MMU, Cap.IMMEDIATE_EXIT, Cap.SYNC_REGS, Cap.READONLY_MEM)
@@ -29,6 +29,11 @@ _RING_REASON = (
     "this kernel emulates guest code without looking at the ring's soft limit: a guest that writes more pages than the "
     "ring has entries, and meanwhile neither exits nor is interrupted, overwrites entries that nobody has read"
 )
+_OPTIONAL = {
+    Statistics.__name__: (statistics.offered, statistics.REASON),
+    KernelHyperV.__name__: (hyperv.offered, hyperv.REASON),
+}
+"""Extensions that some kernels have: whether this one does, and why not."""
 _FIXES = {
     errno.ENOENT: "there is no such device: load the module (modprobe kvm_intel or kvm_amd), or turn on virtualization "
     "in the firmware or nested virtualization in the host above; in a container pass --device /dev/kvm",
@@ -102,6 +107,7 @@ def _capabilities(fd: int, behaviour: Behaviour) -> Capabilities:
         masks.append(Rights.RX)
     if behaviour.access_fenced:
         masks += [Rights.NONE, Rights.R]
+    absent = {name: reason for name, (offered, reason) in _OPTIONAL.items() if not offered(fd)}
     ring_bytes = call(fd, Ioctl.KVM_CHECK_EXTENSION, int(Cap.DIRTY_LOG_RING_ACQ_REL))
     return Capabilities(
         name="kvm",
@@ -117,8 +123,8 @@ def _capabilities(fd: int, behaviour: Behaviour) -> Capabilities:
         mask_reason=_MASK_REASON,
         single_step=behaviour.steps,
         step_reason="" if behaviour.steps else STEP_REASON,
-        extensions=(Statistics.__name__,) if offered(fd) else (),
-        lacks=LACKS if offered(fd) else {**LACKS, Statistics.__name__: REASON},
+        extensions=tuple(name for name in _OPTIONAL if name not in absent),
+        lacks={**LACKS, **absent},
         address_spaces=max(1, call(fd, Ioctl.KVM_CHECK_EXTENSION, int(Cap.MULTI_ADDRESS_SPACE))),
         ring_bytes=ring_bytes,
         ring_reason=_RING_REASON if ring_bytes and not heeds_soft_limit(fd) else "",

@@ -8,6 +8,7 @@ from engine.hypervisor.contract.masks import require_vtl
 from engine.hypervisor.contract.processor import require_registers, require_system, require_xmm
 from engine.hypervisor.contract.vectors import require_exception
 from engine.hypervisor.kvm import cpuid, events, exits, shared_state, single_step, system_registers
+from engine.hypervisor.kvm.cpuid_table import leaves
 from engine.hypervisor.kvm.entry import Entry
 from engine.hypervisor.kvm.fences import Fences
 from engine.hypervisor.kvm.kick import here, interrupt
@@ -121,7 +122,7 @@ class KvmVcpu:
     def cpuid(self) -> tuple[CpuidLeaf, ...]:
         if not self._seat.fds:
             raise closed("cpuid")
-        return cpuid.leaves(self._seat.fds[0].cpuid)
+        return leaves(self._seat.fds[0].cpuid)
 
     def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:
         require_table(leaves)

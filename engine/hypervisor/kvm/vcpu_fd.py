@@ -6,14 +6,17 @@ import struct
 from collections.abc import Sequence
 
 from engine.abi import kvm, kvm_vcpu, x86
-from engine.abi.kvm import GuestDebug, Ioctl, Sregs
+from engine.abi.kvm import Cap, EnableCap, GuestDebug, Ioctl, Sregs
+from engine.abi.kvm_hyperv import MP_STATE_RUNNABLE, MpState
 from engine.abi.kvm_vcpu import CPUID_ENTRIES, Cpuid, MsrEntry, Msrs, VcpuEvents
 from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.kvm.cpuid_table import leaves, table_of
 from engine.hypervisor.kvm.ioctl import CLOSED, NOTHING, About, call, runner
 from engine.hypervisor.kvm.long_mode import enter_long_mode
 from engine.hypervisor.kvm.ring import DirtyRing
 from engine.hypervisor.kvm.run_page import CR2, CR3, RunPage
 from engine.hypervisor.kvm.vm_fd import VmFd
+from engine.model.cpuid import announced
 from engine.model.registers import Registers
 
 _REGISTERS = struct.Struct("<18Q")
@@ -28,6 +31,8 @@ class VcpuFd:
         try:
             self.page = RunPage(self.fd, call(vm.kvm, Ioctl.KVM_GET_VCPU_MMAP_SIZE))
             self._set_supported_cpuid(vm.kvm)
+            if vm.hyperv:
+                self._join_hyperv()
             self.ring = DirtyRing(self.fd, vm.ring_size) if vm.ring_size else None
             vm.rings += [self.ring] if self.ring else []
         except BaseException:
@@ -151,6 +156,14 @@ class VcpuFd:
         table = Cpuid(nent=CPUID_ENTRIES)
         call(device, Ioctl.KVM_GET_SUPPORTED_CPUID, table)
         self.set_cpuid(table)
+
+    def _join_hyperv(self) -> None:
+        """A SynIC (api.rst 8.3), KVM's Hyper-V leaves (4.118), and no waiting for an INIT that no APIC sends (4.39)."""
+        call(self.fd, Ioctl.KVM_ENABLE_CAP, EnableCap(int(Cap.HYPERV_SYNIC2)))
+        table = Cpuid(nent=CPUID_ENTRIES)
+        call(self.fd, Ioctl.KVM_GET_SUPPORTED_HV_CPUID, table)
+        self.set_cpuid(table_of(announced(leaves(self.cpuid), leaves(table))))
+        call(self.fd, Ioctl.KVM_SET_MP_STATE, MpState(MP_STATE_RUNNABLE))
 
 
 def _msrs(indices: Sequence[int], values: Sequence[int]) -> Msrs:

@@ -17,6 +17,8 @@ class VmFd:
 
     def __init__(self, kvm: int) -> None:
         self.kvm = kvm
+        self.hyperv = False
+        """vCPUs made from now on have KVM's own Hyper-V."""
         self.ring_size = 0
         """Bytes of each vCPU's dirty ring; 0: bitmaps are on."""
         self.rings: list[DirtyRing] = []

@@ -43,6 +43,7 @@ CAPABILITIES = Capabilities(
     masks=tuple(mask for mask in range(int(Rights.RWX) + 1) if is_valid_mask(Rights(mask), mbec=True)),
     ring_bytes=MOST,
     extensions=tuple(kind.__name__ for kind in (*PROPOSALS, Snapshots, Statistics, ModeBasedExecution)),
+    lacks={"KernelHyperV": "there is no kernel below that could serve hypercalls: they are all the VMM's"},
 )
 
 

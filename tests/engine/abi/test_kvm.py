@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.abi import kvm, kvm_msr, kvm_vcpu
+from engine.abi import kvm, kvm_hyperv, kvm_msr, kvm_vcpu
 
 HEADER = Path("/usr/include/linux/kvm.h")
 pytestmark = pytest.mark.skipif(
@@ -26,6 +26,7 @@ STRUCTS: dict[str, type[ctypes.Structure]] = {
     "kvm_cpuid_entry2": kvm_vcpu.CpuidEntry,
     "kvm_msr_filter_range": kvm_msr.MsrFilterRange,
     "kvm_msr_filter": kvm_msr.MsrFilter,
+    "kvm_mp_state": kvm_hyperv.MpState,
     "kvm_stats_header": kvm_vcpu.StatsHeader,
     "kvm_stats_desc": kvm_vcpu.StatsDesc,
 }
@@ -60,6 +61,14 @@ RUN_FIELDS = {
     "internal.ndata": kvm.RUN_INTERNAL_NDATA,
     "internal.data": kvm.RUN_INTERNAL_DATA,
     "fail_entry.hardware_entry_failure_reason": kvm.RUN_FAIL_ENTRY_REASON,
+    "hyperv.type": kvm_hyperv.RUN_HYPERV_TYPE,
+    "hyperv.u.synic.msr": kvm_hyperv.RUN_SYNIC_MSR,
+    "hyperv.u.synic.control": kvm_hyperv.RUN_SYNIC_CONTROL,
+    "hyperv.u.synic.evt_page": kvm_hyperv.RUN_SYNIC_EVENT_PAGE,
+    "hyperv.u.synic.msg_page": kvm_hyperv.RUN_SYNIC_MESSAGE_PAGE,
+    "hyperv.u.hcall.input": kvm_hyperv.RUN_HCALL_INPUT,
+    "hyperv.u.hcall.result": kvm_hyperv.RUN_HCALL_RESULT,
+    "hyperv.u.hcall.params": kvm_hyperv.RUN_HCALL_PARAMS,
     "msr.error": kvm_vcpu.RUN_MSR_ERROR,
     "msr.reason": kvm_vcpu.RUN_MSR_REASON,
     "msr.index": kvm_vcpu.RUN_MSR_INDEX,
@@ -79,6 +88,9 @@ CONSTANTS = {
     "KVM_DIRTY_GFN_F_DIRTY": kvm.DIRTY_GFN_DIRTY,
     "KVM_DIRTY_GFN_F_RESET": kvm.DIRTY_GFN_RESET,
     "sizeof(struct kvm_dirty_gfn)": kvm.DIRTY_GFN_SIZE,
+    "KVM_EXIT_HYPERV_SYNIC": kvm_hyperv.EXIT_SYNIC,
+    "KVM_EXIT_HYPERV_HCALL": kvm_hyperv.EXIT_HCALL,
+    "KVM_MP_STATE_RUNNABLE": kvm_hyperv.MP_STATE_RUNNABLE,
     "KVM_MSR_FILTER_READ": kvm_msr.MSR_FILTER_READ,
     "KVM_MSR_FILTER_WRITE": kvm_msr.MSR_FILTER_WRITE,
     "KVM_MSR_FILTER_MAX_RANGES": kvm_msr.MSR_FILTER_RANGES,

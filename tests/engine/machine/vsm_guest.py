@@ -78,6 +78,27 @@ WITH_PAGES = (set_register(0x90013, ASSIST | 1), set_register(0xA0010, 1), set_r
 """VpAssistPage, SCONTROL and SIMP."""
 
 
+def leaf(number: int, to: int) -> str:
+    """Stores EAX, EBX, ECX and EDX of a CPUID leaf."""
+    return f"""
+        mov eax, {number:#x}
+        xor ecx, ecx
+        cpuid
+        mov rdi, {to:#x}
+        mov [rdi], eax
+        mov [rdi + 4], ebx
+        mov [rdi + 8], ecx
+        mov [rdi + 12], edx"""
+
+
+def wrmsr(msr: int, value: int) -> str:
+    return f"mov ecx, {msr:#x}\nmov eax, {value & 0xFFFF_FFFF:#x}\nmov edx, {value >> 32:#x}\nwrmsr"
+
+
+def rdmsr(msr: int, to: int) -> str:
+    return f"mov ecx, {msr:#x}\nrdmsr\nmov rdi, {to:#x}\nmov [rdi], eax\nmov [rdi + 4], edx"
+
+
 def guest(*vtl0: str, vtl1: tuple[str, ...] = ()) -> str:
     """VTL0's code, and VTL1's at its label."""
     return "\n".join([_PROLOGUE, *vtl0, "hlt", "vtl1:", *vtl1, "hlt"])

@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.abi.tlfs import discovery, interface
-from engine.model.cpuid import CpuidLeaf
-from engine.vsm.discovery import announced, leaves
+from engine.vsm.discovery import leaves
 from engine.vsm.state import new_partition
 
 STATE = new_partition(3)
@@ -41,10 +40,3 @@ def test_privileges_are_two_registers() -> None:
 )
 def test_facilities_are_what_the_partition_offers(fields: dict[str, bool], bits: int) -> None:
     assert leaf(0x4000_0003, **fields)[3] == bits | discovery.FEATURE_HYPERCALL_MSR_LOCK
-
-
-def test_a_processors_own_leaves_stay_and_another_hypervisors_go() -> None:
-    own = (CpuidLeaf(0, None, 1), CpuidLeaf(1, None, 0xF61, 2, 1, 3), CpuidLeaf(0x4000_0100), CpuidLeaf(0x8000_0000))
-    given = announced(own, STATE)
-    assert given[:3] == (own[0], CpuidLeaf(1, None, 0xF61, 2, 1 << 31 | 1, 3), own[3])
-    assert given[3:] == leaves(STATE)
