@@ -9,7 +9,7 @@ from engine.abi.tlfs.interface import CallCode
 from engine.abi.tlfs.status import HvStatus
 from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.machine.operations import Effect
-from engine.machine.vsm_effects import obstacle, perform
+from engine.machine.vsm_effects import install, obstacle, perform
 from engine.machine.vsm_state import Vsm
 from engine.machine.vsm_view import MachineView
 from engine.model.events import ExitTaken, HypercallServed, VtlSwitched
@@ -17,7 +17,7 @@ from engine.model.exits import Exit, HypercallExit, IoExit
 from engine.model.layout import HYPERCALL_PORT, VTL_CALL_PORT, VTL_RETURN_PORT
 from engine.model.registers import Registers
 from engine.model.resolution import Complete, Inject
-from engine.vsm.control import ResultValue
+from engine.vsm.control import InputValue, ResultValue
 from engine.vsm.dispatch import Served, serve
 from engine.vsm.parameters import CallRegisters, Denied, Undefined
 from engine.vsm.switch import Switched, vtl_call, vtl_return
@@ -50,22 +50,30 @@ def answer_call(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, ram: int) -> Answere
 
 def _hypercall(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, registers: Registers, ram: int) -> Answered:
     view = MachineView(vm, vsm, vcpu, registers)
-    given = CallRegisters(rcx=registers.rcx, rdx=registers.rdx, r8=registers.r8)
+    given = _given(vcpu, registers)
     served = serve(vsm.calls, Caller(vcpu.index, vcpu.vtl, vcpu.ring), view, view, given)
     if isinstance(served, Undefined):
         return _undefined(vcpu, exit, registers)
     if isinstance(served, Denied):
         why = f"hypercall parameters: {served.access} of {served.gpa:#x} denied"
         return Answered([(ExitTaken, {"exit": _exit(exit, registers)})], why)
-    found = obstacle(vm, served.effects)
+    found = obstacle(vm, served.effects) or install(vm, served.effects)
     if found is not None:
         served = _failed(served, found.status)
     logged = perform(vm, vsm, vcpu, ram, served.effects)
-    _go_on(vcpu, exit, served)
+    _go_on(vcpu, exit, given, served)
     data = served.rax.to_bytes(8, "little") if served.finished else None
     taken: Effect = (ExitTaken, {"exit": _exit(exit, registers), "resolution": Complete(data)})
     told: Effect = (HypercallServed, served_fields(exit, served, found.why if found else ""))
     return Answered([taken, told, *logged])
+
+
+def _given(vcpu: Vcpu, registers: Registers) -> CallRegisters:
+    """XMM registers are looked at for fast calls only."""
+    given = CallRegisters(rcx=registers.rcx, rdx=registers.rdx, r8=registers.r8)
+    if not InputValue.decode(registers.rcx).fast:
+        return given
+    return replace(given, xmm=vcpu.xmm()[: len(given.xmm)])
 
 
 def _failed(served: Served, status: HvStatus) -> Served:
@@ -77,9 +85,15 @@ def _failed(served: Served, status: HvStatus) -> Served:
     return replace(served, status=status, reps=done, finished=True, rax=rax, registers=registers, effects=())
 
 
-def _go_on(vcpu: Vcpu, exit: IoExit, served: Served) -> None:
-    """A call that is not finished is made again: RIP back at the OUT (TLFS, Hypercall Continuation)."""
-    registers = replace(vcpu.registers(), rcx=served.registers.rcx)
+def _go_on(vcpu: Vcpu, exit: IoExit, given: CallRegisters, served: Served) -> None:
+    """A call that is not finished is made again: RIP back at the OUT (TLFS, Hypercall Continuation). A fast one may
+    have its output in RDX, R8 and XMM registers."""
+    after = served.registers
+    if after.xmm != given.xmm:
+        vcpu.set_xmm(after.xmm + vcpu.xmm()[len(after.xmm) :])
+    registers = replace(vcpu.registers(), rcx=after.rcx)
+    if after.rdx != given.rdx or after.r8 != given.r8:
+        registers = replace(registers, rdx=after.rdx, r8=after.r8)
     if served.finished:
         vcpu.set_registers(replace(registers, rax=served.rax))
     else:

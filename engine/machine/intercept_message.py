@@ -5,7 +5,7 @@ from engine.abi.tlfs.messages import ExecutionState, InterceptAccess, MemoryAcce
 from engine.model.exits import ProtectionExit
 from engine.model.registers import Registers
 from engine.model.rights import Access
-from engine.vsm.context import Segment
+from engine.model.system_registers import Segment
 from engine.vsm.intercept import Intercept, InterceptedRegisters, SynicMessage, encode_message, encode_payload
 from engine.vsm.layout import bits
 

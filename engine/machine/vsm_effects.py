@@ -5,27 +5,23 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
-from engine.abi import x86
 from engine.abi.tlfs.interface import HYPERCALL_ENABLE, VP_ASSIST_ENABLE
 from engine.abi.tlfs.status import HvStatus
-from engine.hypervisor.contract.errors import HypervisorError
+from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.hypervisor.contract.extensions import ModeBasedExecution
 from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.hypervisor.contract.vectors import require_exception
 from engine.machine.hypercall_pages import unplaceable
 from engine.machine.operations import Effect, set_masks
 from engine.machine.vsm_events import exception_of
+from engine.machine.vsm_registers import PRIVATE, SHARED, SYSTEM, XMM, changed, with_xmm
 from engine.machine.vsm_state import Private, Vsm
-from engine.machine.vsm_view import PRIVATE, SHARED
 from engine.model.address import PAGE_SHIFT, PageRange
-from engine.model.layout import PML4, SYSTEM_AREA
+from engine.model.layout import SYSTEM_AREA
 from engine.model.page_set import PageSet
 from engine.model.rights import Rights, rights_text
 from engine.vsm import effects
 from engine.vsm.apply import apply
-from engine.vsm.context import InitialContext
-
-_FLAT = x86.CR0_PE | x86.CR0_PG
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -46,9 +42,6 @@ def _obstacle(vm: Vm, effect: effects.AnyEffect) -> Obstacle | None:
         case effects.SetMask(rights=rights) | effects.SetDefaultMask(rights=rights):
             why = f"this host does not enforce {rights_text(rights)}: {vm.capabilities.mask_reason}"
             return None if vm.capabilities.enforces(rights) else Obstacle(HvStatus.OPERATION_FAILED, why)
-        case effects.EnableVpVtl(context=context):
-            why = "a VTL begins in long mode, with the page tables of docs/guest.md"
-            return None if _is_ours(context) else Obstacle(HvStatus.INVALID_REGISTER_VALUE, why)
         case effects.SetAssistPage(value=value) if value & VP_ASSIST_ENABLE:
             there = any(value >> PAGE_SHIFT in slot.pages for slot in vm.slots.values())
             return None if there else Obstacle(HvStatus.INVALID_REGISTER_VALUE, "no slot is there")
@@ -72,13 +65,18 @@ def _undeliverable(value: int) -> Obstacle | None:
     return None
 
 
-def _is_ours(context: InitialContext) -> bool:
-    flat = context.cr0 & _FLAT == _FLAT and context.efer & x86.EFER_LMA
-    return bool(flat) and context.cr3 == PML4
+def install(vm: Vm, wanted: Iterable[effects.AnyEffect]) -> Obstacle | None:
+    """Set the system registers that these effects change, all or none: no table foretells what a processor takes."""
+    try:
+        for (vp, vtl), registers in changed(vm, wanted).items():
+            vm.vcpus[vp].set_system_registers(vtl, registers)
+    except (HypervisorError, Unsupported) as refused:
+        return Obstacle(HvStatus.INVALID_REGISTER_VALUE, str(refused))
+    return None
 
 
 def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEffect]) -> list[Effect]:
-    """Carry them out, and follow them in the VSM state; what is to be logged."""
+    """Carry them out, and follow them in the VSM state; what is to be logged. System registers: install does."""
     logged: list[Effect] = []
     for effect in done:
         match effect:
@@ -123,12 +121,15 @@ def _unset(vm: Vm, vtl: int, ram: int) -> PageSet:
 
 def _set_register(vsm: Vsm, vcpu: Vcpu, effect: effects.SetRegister) -> None:
     """Shared registers, and those of the active VTL, are in the vCPU; of another VTL they wait."""
-    name = SHARED.get(effect.name) or PRIVATE[effect.name]
-    if effect.name in SHARED or effect.vtl == vcpu.vtl:
-        vcpu.set_registers(replace(vcpu.registers(), **{name: effect.value}))
+    name, at = effect.name, (effect.vp, effect.vtl)
+    if name in SYSTEM:
+        return
+    if name in XMM:
+        vcpu.set_xmm(with_xmm(vcpu.xmm(), name, effect.value))
+    elif name in SHARED or effect.vtl == vcpu.vtl:
+        vcpu.set_registers(replace(vcpu.registers(), **{(SHARED | PRIVATE)[name]: effect.value}))
     else:
-        at = effect.vp, effect.vtl
-        vsm.private[at] = replace(vsm.private[at], **{name: effect.value})
+        vsm.private[at] = replace(vsm.private[at], **{PRIVATE[name]: effect.value})
 
 
 def _switch(vsm: Vsm, vcpu: Vcpu, vtl: int) -> None:

@@ -20,8 +20,7 @@ FIRMWARE = 1 << 63
 
 
 class Private(msgspec.Struct, frozen=True, gc=False):
-    """The registers that a VTL does not share, of those that the contract gives; the vm keeps control and segment
-    registers for each VTL itself."""
+    """The general registers that a VTL does not share; system registers the vm keeps for each VTL itself."""
 
     rip: int
     rsp: int
@@ -51,15 +50,13 @@ def _partition(vcpus: list[Vcpu], mbec: bool) -> PartitionState:
     """All processors run from the start. One that a scenario puts into VTL1 has that enabled, for the partition too,
     and no VTL0 to return to: there it has no context.
 
-    The contract gives no XMM registers, so hypercalls in those are not offered. Every VTL begins with an identity and
+    Every VTL begins with an identity and
     a hypercall page, as if firmware had run; a guest that is given one need not place it (TLFS, Establishing the
     Hypercall Interface, steps 3 and 5).
     """
     state = replace(
         new_partition(len(vcpus), MAXIMUM_VTL, mbec),
         code_page_offsets=(VTL_CALL_OFFSET, VTL_RETURN_OFFSET),
-        xmm_input=False,
-        xmm_output=False,
     )
     page = HYPERCALL_PAGE | HYPERCALL_ENABLE
     for vtl in range(MAXIMUM_VTL + 1):

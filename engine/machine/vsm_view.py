@@ -1,24 +1,16 @@
 """What a hypercall sees of a machine: its masks, slots, memory, and the registers of the calling vCPU."""
 
-from engine.abi.tlfs.registers import RegisterName as Name
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.protocols import Vcpu, Vm
+from engine.machine.vsm_registers import PRIVATE, SHARED, SYSTEM, XMM, read_system, read_xmm
 from engine.machine.vsm_state import Private, Vsm
 from engine.model.address import PAGE_SHIFT
 from engine.model.layout import SYSTEM_AREA
 from engine.model.registers import Registers
 from engine.model.rights import Rights
+from engine.model.system_registers import SystemRegisters
 from engine.vsm.profile import Profile
 from engine.vsm.state import PartitionState
-
-SHARED: dict[int, str] = {
-    name: name.name.lower()
-    for name in (
-        Name.RAX, Name.RBX, Name.RCX, Name.RDX, Name.RSI, Name.RDI, Name.RBP, Name.R8, Name.R9, Name.R10, Name.R11,
-        Name.R12, Name.R13, Name.R14, Name.R15,
-    )
-}  # fmt: skip
-PRIVATE: dict[int, str] = {Name.RIP: "rip", Name.RSP: "rsp", Name.RFLAGS: "rflags"}
 
 
 class MachineView:
@@ -29,21 +21,33 @@ class MachineView:
         self.partition: PartitionState = vsm.partition
         self._vm, self._vsm, self._vcpu, self._registers = vm, vsm, vcpu, registers
         self._slots = tuple(vm.slots.values())
+        self._system: dict[int, SystemRegisters] = {}
+        """By VTL, those that were looked at."""
 
     def register(self, vp: int, vtl: int, name: int) -> int | None:
-        """General registers, of the calling processor only: others may be in the guest."""
+        """Of the calling processor only: others may be in the guest."""
         if vp != self._vcpu.index:
             return None
         if name in SHARED:
             return getattr(self._registers, SHARED[name])
+        if name in SYSTEM:
+            return read_system(self._system_registers(vtl), name)
+        if name in XMM:
+            return read_xmm(self._vcpu.xmm(), name)
         if name not in PRIVATE:
             return None
         own = Private.of(self._registers) if vtl == self._vcpu.vtl else self._vsm.private.get((vp, vtl))
         return getattr(own, PRIVATE[name]) if own else None
 
     def cpl(self, vp: int, vtl: int) -> int:
-        """Of the calling processor; another may be in the guest, and is taken to be in ring 0."""
-        return self._vcpu.system_registers(vtl).cpl if vp == self._vcpu.index else 0
+        """0 for another processor than the calling one, whose registers are not given either."""
+        return self._system_registers(vtl).cpl if vp == self._vcpu.index else 0
+
+    def _system_registers(self, vtl: int) -> SystemRegisters:
+        found = self._system.get(vtl)
+        if found is None:
+            found = self._system[vtl] = self._vcpu.system_registers(vtl)
+        return found
 
     def is_ram(self, gfn: int) -> bool:
         """In a slot, and outside the system area, where masks are refused as in scenarios."""

@@ -7,17 +7,9 @@ import msgspec
 
 from engine.abi import x86
 from engine.abi.tlfs import processor
+from engine.model.system_registers import SEGMENTS, TABLES, Segment
 
-_SEGMENTS = ("cs", "ds", "es", "fs", "gs", "ss", "tr", "ldtr")
-_TABLES = ("idtr", "gdtr")
 _NUMBERS = ("rip", "rsp", "rflags", "efer", "cr0", "cr3", "cr4", "pat")
-
-
-class Segment(msgspec.Struct, frozen=True, gc=False):
-    base: int = 0
-    limit: int = 0
-    selector: int = 0
-    attributes: int = 0
 
 
 class Table(msgspec.Struct, frozen=True, gc=False):
@@ -62,16 +54,16 @@ def encode_segment(segment: Segment) -> processor.SegmentRegister:
 
 def decode_context(raw: processor.InitialVpContext) -> InitialContext:
     fields: dict[str, Any] = {name: getattr(raw, name) for name in _NUMBERS}
-    fields |= {name: decode_segment(getattr(raw, name)) for name in _SEGMENTS}
-    fields |= {name: _decode_table(getattr(raw, name)) for name in _TABLES}
+    fields |= {name: decode_segment(getattr(raw, name)) for name in SEGMENTS}
+    fields |= {name: _decode_table(getattr(raw, name)) for name in TABLES}
     return InitialContext(**fields)
 
 
 def encode_context(context: InitialContext) -> processor.InitialVpContext:
     raw = processor.InitialVpContext(**{name: getattr(context, name) for name in _NUMBERS})
-    for name in _SEGMENTS:
+    for name in SEGMENTS:
         setattr(raw, name, encode_segment(getattr(context, name)))
-    for name in _TABLES:
+    for name in TABLES:
         setattr(raw, name, _encode_table(getattr(context, name)))
     return raw
 

@@ -7,7 +7,8 @@ import msgspec
 
 from engine.abi.tlfs import messages
 from engine.abi.tlfs.messages import MemoryIntercept, MessageType
-from engine.vsm.context import Segment, decode_segment, encode_segment
+from engine.model.system_registers import Segment
+from engine.vsm.context import decode_segment, encode_segment
 
 _GENERAL = tuple(name for name, *_ in messages.InterceptRegisters._fields_ if name not in ("ds", "ss"))
 SHORT = ctypes.sizeof(MemoryIntercept)

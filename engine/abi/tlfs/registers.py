@@ -26,6 +26,8 @@ class RegisterName(IntEnum):
     R15 = 0x2000F
     RIP = 0x20010
     RFLAGS = 0x20011
+    XMM0 = 0x30000
+    """And 15 more."""
     CR0 = 0x40000
     CR2 = 0x40001
     CR3 = 0x40002

@@ -89,8 +89,12 @@ ask:                          ; RDI: a page; RSI: 1 to open it, 0 to close it. R
 .align 8
 context:                      ; HV_PARTITION_ID_SELF; this VP, VTL1; RIP, RSP, RFLAGS
     .quad -1, 0x1fffffffe, 0, 0, 2
-    .zero 160                 ; segments and tables
-    .quad 0xd00, 0x80000001, {PML4:#x}, 0x20, 0    ; EFER, CR0, CR3, CR4, PAT
+    .quad 0, 0xa09b0008ffffffff    ; CS: base; limit, selector and attributes: 64-bit code
+    .quad 0, 0xc0930010ffffffff, 0, 0xc0930010ffffffff, 0, 0xc0930010ffffffff    ; DS, ES, FS: data
+    .quad 0, 0xc0930010ffffffff, 0, 0xc0930010ffffffff    ; GS, SS: data
+    .quad 0, 0x8b00000000ffff, 0, 0    ; TR: a TSS in use; LDTR: none
+    .quad 0, 0, 0x17000000000000, 0    ; IDTR: none; GDTR: three entries at 0
+    .quad 0xd00, 0x80050033, {PML4:#x}, 0x620, 0x7040600070406    ; EFER, CR0, CR3, CR4, PAT
 """
 
 

@@ -12,7 +12,8 @@ from engine.vsm.view import Caller, View
 from engine.vsm.vsm_registers import RULES
 
 _64_BITS = (1 << 64) - 1
-_WIDE = frozenset({RegisterName.PENDING_EVENT0, *range(0x60000, 0x70002)})
+_XMM = range(RegisterName.XMM0, RegisterName.XMM0 + 16)
+_WIDE = frozenset({RegisterName.PENDING_EVENT0, *_XMM, *range(0x60000, 0x70002)})
 """128 bits: segment and table registers too."""
 
 

@@ -131,7 +131,7 @@ def test_a_switch_that_is_undefined_is_an_exception(run, code) -> None:
         (call(0x7777), "0x7777", "INVALID_HYPERCALL_CODE"),
         (call(0x0D | 1 << 60), "EnablePartitionVtl", "INVALID_HYPERCALL_INPUT"),
         (call(0x0D, 0x204004), "EnablePartitionVtl", "INVALID_ALIGNMENT"),
-        (ENABLE_PARTITION_VTL + "\n" + enable_vp_vtl(cr3=0x5000), "EnableVpVtl", "INVALID_REGISTER_VALUE"),
+        (ENABLE_PARTITION_VTL + "\n" + enable_vp_vtl(cr4=0), "EnableVpVtl", "INVALID_REGISTER_VALUE"),
     ],
 )
 def test_a_call_that_is_refused(run, code, call_name, status) -> None:

@@ -1,6 +1,7 @@
 """Guests in assembly that enable VTL1 and let it fence pages: the data that their hypercalls need, and the calls."""
 
 from engine.abi.tlfs.interface import PARTITION_ID_SELF, VP_INDEX_SELF
+from engine.model.layout import PAGE_DIRECTORIES
 
 STATUSES = 0x200000
 """Where the guest stores the result of each call, in order; R15 points to the next."""
@@ -10,6 +11,7 @@ ASSIST, MESSAGES = 0x208000, 0x209000
 """VTL1's VP assist page and message page."""
 IDT = 0x20A000
 PAGE = 0x210000
+TABLES = 0x211000
 
 _PROLOGUE = f"mov r15, {STATUSES:#x}"
 
@@ -36,21 +38,39 @@ def switch(offset: int, rcx: int = 0) -> str:
 
 
 VTL_CALL, VTL_RETURN = switch(0x10), switch(0x20, 1)
+_CODE, _DATA, _TSS = 0xA09B_0008_FFFF_FFFF, 0xC093_0010_FFFF_FFFF, 0x8B_0000_0000_FFFF
+"""Limit, selector and attributes of a segment."""
+CONTEXT = {
+    "rsp": VTL1_STACK, "rflags": 2,
+    "cs_base": 0, "cs": _CODE, "ds_base": 0, "ds": _DATA, "es_base": 0, "es": _DATA, "fs_base": 0, "fs": _DATA,
+    "gs_base": 0, "gs": _DATA, "ss_base": 0, "ss": _DATA, "tr_base": 0, "tr": _TSS, "ldtr_base": 0, "ldtr": 0,
+    "idtr_limit": 0, "idtr": 0, "gdtr_limit": 23 << 48, "gdtr": 0,
+    "efer": 0xD00, "cr0": 0x8005_0033, "cr3": 0x1000, "cr4": 0x620, "pat": 0x0007_0406_0007_0406,
+}  # fmt: skip
+"""HV_INITIAL_VP_CONTEXT behind RIP, in its order, 64 bits each."""
 ENABLE_PARTITION_VTL = call(0x1_000D, PARTITION_ID_SELF, 1)
 """Fast: TargetVtl and flags in R8."""
 
 
-def enable_vp_vtl(label: str = "vtl1", cr3: int = 0x1000) -> str:
-    """VTL1 begins at a label, with its own stack, in the guest's long mode."""
-    context = {16: 0, 24: VTL1_STACK, 32: 2, 200: 0xD00, 208: 0x8000_0001, 216: cr3, 224: 0x20}
-    stores = [put(INPUT, PARTITION_ID_SELF), put(INPUT + 8, 1 << 32)]
-    stores += [put(INPUT + at, value) for at, value in context.items()]
+def enable_vp_vtl(label: str = "vtl1", **changes: int) -> str:
+    """VTL1 begins at a label, with its own stack, in the guest's long mode; `changes` by the names in CONTEXT."""
+    context = CONTEXT | changes
+    stores = [put(INPUT, PARTITION_ID_SELF, 1 << 32, 0, *context.values())]
     rip = f"mov rax, {label}\nmov rbx, {INPUT + 16:#x}\nmov [rbx], rax"
     return "\n".join([*stores, rip, call(0x0F)])
 
 
-SETUP = (ENABLE_PARTITION_VTL, enable_vp_vtl())
+def enabled(**context: int) -> tuple[str, str]:
+    return ENABLE_PARTITION_VTL, enable_vp_vtl(**context)
+
+
+SETUP = enabled()
 STORE = put(PAGE, 0x1234)
+
+
+def tables(at: int = TABLES) -> str:
+    """Page tables as the guest's own, in which the second GiB leads to the first one too."""
+    return "\n".join([put(at, at + 0x1003), put(at + 0x1000, PAGE_DIRECTORIES | 3, PAGE_DIRECTORIES | 3)])
 
 
 def protect(config: int = 0x3F) -> str:

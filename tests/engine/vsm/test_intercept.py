@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.abi.tlfs.messages import InterceptAccess, MessageType
-from engine.vsm.context import Segment
+from engine.model.system_registers import Segment
 from engine.vsm.intercept import (
     LONG,
     SHORT,
