@@ -82,7 +82,9 @@ def _failed(served: Served, status: HvStatus) -> Served:
     rax = ResultValue(status, done).encode()
     rcx = served.control.encode()
     registers = replace(served.registers, rcx=rcx)
-    return replace(served, status=status, reps=done, finished=True, rax=rax, registers=registers, effects=())
+    return replace(
+        served, status=status, reps=done, finished=True, rax=rax, registers=registers, effects=(), output=b""
+    )
 
 
 def _go_on(vcpu: Vcpu, exit: IoExit, given: CallRegisters, served: Served) -> None:
@@ -152,4 +154,7 @@ def served_fields(exit: Exit, served: Served, why: str) -> dict[str, Any]:
         "count": served.control.rep_count,
         "finished": served.finished,
         "why": why,
+        "header": served.header,
+        "elements": served.elements,
+        "output": served.output,
     }

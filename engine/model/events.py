@@ -103,6 +103,12 @@ class HypercallServed(Event, frozen=True, gc=False, kw_only=True, tag="served"):
     """False: the guest makes the call again, to go on with the next rep."""
     why: str = ""
     """What this host could not do, where that made the status."""
+    header: bytes = b""
+    """The parameters before the list, as the call read them; empty where it was refused before."""
+    elements: tuple[bytes, ...] = ()
+    """The reps that this stretch tried, done or not."""
+    output: bytes = b""
+    """What it gave back: of a rep call, the output elements of the reps that were done."""
 
 
 class VtlSwitched(Event, frozen=True, gc=False, kw_only=True, tag="vtl"):

@@ -2,9 +2,12 @@
 
 from engine.model.events import HypercallServed, VtlSwitched
 from engine.model.exits import AnyExit, HypercallExit
+from engine.session.call_parameters import element_texts, header_words, output_words
 from engine.session.status import CallRecord, SwitchRecord
 from engine.vsm.control import InputValue
 
+MOST_SHOWN = 64
+"""Reps that a record has; the log has them all."""
 Outcome = HypercallServed | VtlSwitched
 """What the log tells right after the exit that brought it."""
 
@@ -14,6 +17,7 @@ def call_record(exit: AnyExit, outcome: Outcome | None) -> CallRecord | None:
     if not isinstance(exit, HypercallExit) or not isinstance(outcome, HypercallServed):
         return None
     given = InputValue.decode(exit.input)
+    done = max(0, outcome.reps - given.rep_start)
     return CallRecord(
         name=outcome.call,
         code=given.code,
@@ -26,6 +30,9 @@ def call_record(exit: AnyExit, outcome: Outcome | None) -> CallRecord | None:
         status=outcome.status,
         finished=outcome.finished,
         why=outcome.why,
+        fields=header_words(given.code, outcome.header),
+        elements=element_texts(given.code, outcome.elements[:MOST_SHOWN], outcome.output, done),
+        output=output_words(given.code, outcome.output),
     )
 
 

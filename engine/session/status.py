@@ -126,6 +126,12 @@ class CallRecord(msgspec.Struct, frozen=True):
     """False: the guest makes the call again, from the next rep on."""
     why: str
     """What this host could not do, where that made the status."""
+    fields: list[tuple[str, str]]
+    """The header's, name and value in words."""
+    elements: list[str]
+    """The reps that this stretch tried, from `start` on, in words; the first 64 of them."""
+    output: list[tuple[str, str]]
+    """Of a simple call."""
 
 
 class SwitchRecord(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from engine.abi.tlfs.status import HvStatus
 from engine.vsm.call import Call, RepResult, size_of
 from engine.vsm.control import InputValue, ResultValue
 from engine.vsm.effects import AnyEffect, WriteMemory
-from engine.vsm.parameters import CallRegisters, Denied, Room, Undefined, decode, read_input, room
+from engine.vsm.parameters import CallRegisters, Denied, Room, Undefined, decode, elements, read_input, room
 from engine.vsm.view import Caller, Memory, View
 
 
@@ -26,6 +26,12 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     registers: CallRegisters
     """RCX with the new rep start index, and output where the call is fast."""
     effects: tuple[AnyEffect, ...]
+    header: bytes = b""
+    """As the call read it; empty where it was refused before."""
+    elements: tuple[bytes, ...] = ()
+    """Of the reps that this stretch tried, done or not."""
+    output: bytes = b""
+    """Of this stretch."""
 
 
 def serve(
@@ -50,7 +56,9 @@ def serve(
         return data
     reps = _stretch(call, control, view)
     result = call.function(caller, view, decode(call, needs, control, data, reps))
-    return _done(call, control, needs, result, registers, caller)
+    served = _done(call, control, needs, result, registers, caller)
+    given = elements(call, needs, data, reps)
+    return replace(served, header=data[: needs.header], elements=given, output=result.output)
 
 
 def validate(call: Call, control: InputValue, view: View) -> HvStatus | None:

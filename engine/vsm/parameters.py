@@ -123,6 +123,12 @@ def _placed(gpa: int, size: int, view: View) -> HvStatus:
     return HvStatus.SUCCESS
 
 
+def elements(call: Call, needs: Room, data: bytes, reps: range) -> tuple[bytes, ...]:
+    """Those of `reps`, as the list has them."""
+    size = size_of(call.element)
+    return tuple(data[needs.header + size * at : needs.header + size * (at + 1)] for at in reps) if size else ()
+
+
 def decode(call: Call, needs: Room, control: InputValue, data: bytes, reps: range) -> Parameters:
     """Header, variable header, and the elements of `reps`."""
     size = size_of(call.element)

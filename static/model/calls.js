@@ -81,6 +81,34 @@ export function callFacts({ call, switch: switched, data, kind }) {
   ];
 }
 
+/**
+ * What the call read and wrote, field by field; a list is told by reps.
+ * @param {CallRecord | null} call
+ * @returns {[string, string][]}
+ */
+export function parameterFacts(call) {
+  return call ? [...call.fields, ...call.output] : [];
+}
+
+/**
+ * The reps of this stretch in order: done, refused, or not reached.
+ * @param {CallRecord | null} call
+ * @returns {{index: number, text: string, state: "done" | "refused" | "left"}[]}
+ */
+export function repRows(call) {
+  if (!call) return [];
+  return call.elements.map((text, at) => ({ index: call.start + at, text, state: stateOf(call, call.start + at) }));
+}
+
+/**
+ * @param {CallRecord} call
+ * @param {number} index
+ */
+function stateOf({ reps: done, status }, index) {
+  if (index < done) return "done";
+  return index === done && status !== "SUCCESS" ? "refused" : "left";
+}
+
 /** @param {import("./types").Wide} r8 */
 function outputText(r8) {
   return Number(r8) === 0 ? "0x0: none" : `${hex(r8)} (gpa)`;

@@ -93,6 +93,9 @@ export interface CallRecord {
   status: string;
   finished: boolean;
   why: string;
+  fields: [string, string][];
+  elements: string[];
+  output: [string, string][];
 }
 
 export interface SwitchRecord {

@@ -9,6 +9,7 @@ import { answered, valueOf, why } from "../model/words.js";
 import { chosenExit } from "../state/view.js";
 import { byId, make } from "./element.js";
 import { messageTable } from "./message.js";
+import { parameterList, repList } from "./reps.js";
 
 /** @typedef {import("../model/guest.js").Guest} Guest */
 /** @typedef {import("../model/types").ExitRecord} ExitRecord */
@@ -55,6 +56,8 @@ function described(record, clock) {
     make("p", "why", why(record)),
     ...listing(record.listing),
     make("p", "next", make("b", "", "Next: "), answered(record)),
+    ...repList(record.call),
+    ...parameterList(record.call),
     factList(facts(record, clock)),
   ];
 }

@@ -30,6 +30,9 @@ def test_a_hypercall_is_told_by_name_and_status(screen: Screen) -> None:
     expect(detail).to_contain_text("ModifyVtlProtectionMask, code 0xc")
     expect(detail).to_contain_text("slow: parameters in memory")
     expect(detail).to_contain_text("4 of 4 done, this time from 0")
+    expect(detail).to_contain_text("0x10 VTL0")
+    reps = detail.get_by_role("list", name="Reps").get_by_role("listitem")
+    expect(reps).to_have_text(["✓ 0x210", "✓ 0x211", "✓ 0x212", "✓ 0x213"])
     assert grave(screen.page) == []
 
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { callFacts } from "../../static/model/calls.js";
+import { callFacts, parameterFacts, repRows } from "../../static/model/calls.js";
 import { answered, line, lossText, valueOf, why } from "../../static/model/words.js";
 
 /** @type {import("../../static/model/types").ExitRecord} */
@@ -72,6 +72,7 @@ test("lost ring entries are counted in words", () => {
 /** @type {import("../../static/model/types").CallRecord} */
 const FENCE = {
   name: "ModifyVtlProtectionMask", code: 0xc, fast: false, start: 0, count: 4, reps: 4, rdx: 0x10100, r8: 0, status: "SUCCESS", finished: true, why: "",
+  fields: [["map flags", "0x1 R"]], elements: ["0x210", "0x211", "0x212", "0x213"], output: [],
 };
 const CALL = { ...STORE, kind: "hypercall", vtl: 1, gpa: null, gva: null, access: null, size: null, mask: null, data: "000000040000000c" };
 
@@ -103,6 +104,20 @@ test("a hypercall's fields: slow with gpas, fast with registers", () => {
   const fast = new Map(callFacts({ ...CALL, call: { ...FENCE, fast: true, count: 0, r8: 1 } }));
   assert.equal(fast.get("r8"), "0x1");
   assert.match(String(fast.get("reps")), /not a rep call/);
+});
+
+test("rep by rep: done, refused, and not reached", () => {
+  assert.deepEqual(repRows(FENCE).map(({ state }) => state), ["done", "done", "done", "done"]);
+  const refused = { ...FENCE, reps: 1, status: "INVALID_PARAMETER" };
+  assert.deepEqual(repRows(refused).map(({ state }) => state), ["done", "refused", "left", "left"]);
+  const later = { ...FENCE, start: 64, count: 68, reps: 66, status: "ACCESS_DENIED" };
+  assert.deepEqual(repRows(later).map(({ index, state }) => [index, state]), [[64, "done"], [65, "done"], [66, "refused"], [67, "left"]]);
+  assert.deepEqual(repRows(null), []);
+});
+
+test("parameters: the header's fields, and what came back", () => {
+  assert.deepEqual(parameterFacts({ ...FENCE, output: [["gpa page", "0x210"]] }), [["map flags", "0x1 R"], ["gpa page", "0x210"]]);
+  assert.deepEqual(parameterFacts(null), []);
 });
 
 test("a VTL switch by where it leads; a call that was not served by its registers", () => {

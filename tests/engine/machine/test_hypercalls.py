@@ -88,6 +88,8 @@ def test_many_pages_are_fenced_in_stretches(run) -> None:
     ran = run(guest(*SETUP, VTL_CALL, vtl1=(protect(), fence(READ, *pages), VTL_RETURN)))
     stretches = [(event.reps, event.finished) for event in ran.of(HypercallServed)[3:]]
     assert stretches == [(64, False), (100, True)]
+    tried = [[int.from_bytes(gfn, "little") for gfn in event.elements] for event in ran.of(HypercallServed)[3:]]
+    assert tried == [[*pages[:64]], [*pages[64:]]]
     assert [(event.first, event.pages) for event in ran.of(MaskChanged)] == [(0x280, 64), (0x2C0, 36)]
     assert ran.statuses[3] == 100 << 32
 
@@ -144,6 +146,7 @@ def test_pages_that_cannot_be_fenced(run, gfn) -> None:
     slots = [{"slot": 0, "base": 0, "size": "2MiB"}, {"slot": 1, "base": 0x200000, "size": 0x1FF000}]
     ran = run(guest(*SETUP, VTL_CALL, vtl1=(protect(), fence(READ, 0x280, gfn), VTL_RETURN)), slots=slots)
     assert ran.served[-1] == ("ModifyVtlProtectionMask", "INVALID_PARAMETER", 1)
+    assert len(ran.of(HypercallServed)[-1].elements) == 2
     assert [(event.first, event.pages) for event in ran.of(MaskChanged)] == [(0x280, 1)]
 
 

@@ -65,6 +65,8 @@ def test_a_hypercall_is_shown_by_its_fields_and_what_came_of_it() -> None:
         reps=128,
         count=510,
         finished=False,
+        header=(b"\xff" * 8 + (0x10_0000_000D).to_bytes(8, "little")),
+        elements=tuple(gfn.to_bytes(8, "little") for gfn in range(0x210, 0x210 + 100)),
     )
     record = exit_record(ExitTaken(seq=1, time=0, exit=exit, resolution=Complete()), (), told)
     assert record.call == CallRecord(
@@ -79,6 +81,9 @@ def test_a_hypercall_is_shown_by_its_fields_and_what_came_of_it() -> None:
         status="SUCCESS",
         finished=False,
         why="",
+        fields=[("partition id", "self"), ("map flags", "0xd RX"), ("target vtl", "0x10 VTL0")],
+        elements=[hex(gfn) for gfn in range(0x210, 0x250)],
+        output=[],
     )
 
 
