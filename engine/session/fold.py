@@ -30,6 +30,8 @@ from engine.model.scenario import OnProtection, Scenario
 Following = TypeVar("Following", bound=HypercallServed | VtlSwitched | InterceptDelivered)
 RECENT_EXITS = 48
 SETTER_SHIFT = 4
+MOST_SETTER = 15
+"""What fits the rights table."""
 RECENT_FAULTS = 4096
 
 
@@ -40,7 +42,7 @@ class Setter(IntEnum):
     COMMAND = 1
     SCRIPT = 2
     VTL1 = 3
-    """By a hypercall; no lower VTL can, and a vm has no higher one."""
+    """By a hypercall. The numbers behind it are of VTL2 and so on, up to MOST_SETTER; no lower one can."""
 
 
 class VcpuView:
@@ -64,7 +66,7 @@ class View:
         self.slots: dict[int, Memslot] = {}
         self.masks = RightsTable(pages)
         """Rights of VTL0, and from bit SETTER_SHIFT on who took the others; RWX alone where none is taken."""
-        self._setter = Setter.SCENARIO
+        self._setter: int = Setter.SCENARIO
         self.exits: Counter[str] = Counter()
         self.dirty_pages = 0
         self.dirty_losses = 0
@@ -73,7 +75,7 @@ class View:
         self.fresh_exits: deque[ExitTaken] = deque(maxlen=RECENT_EXITS)
         self.fresh_outcomes: dict[int, HypercallServed | VtlSwitched] = {}
         """By seq of the fresh exit that led to it."""
-        self.fresh_setters: dict[int, Setter] = {}
+        self.fresh_setters: dict[int, int] = {}
         """By seq of the fresh exit that the mask denied."""
         self.fresh_messages: dict[int, InterceptDelivered] = {}
         """By seq of the fresh exit that a VTL was told of."""
@@ -122,7 +124,7 @@ class View:
         if len(self.fresh_faults) < RECENT_FAULTS:
             self.fresh_faults[gfn] = None
         if exit.vtl == 0 and (key := self.masks.get(gfn)) != Rights.RWX:
-            self.fresh_setters[seq] = Setter(key >> SETTER_SHIFT)
+            self.fresh_setters[seq] = key >> SETTER_SHIFT
 
     def _vsm(self, event: VtlSwitched | HypercallServed | InterceptDelivered) -> None:
         match event:
@@ -131,7 +133,7 @@ class View:
                 vcpu.vtl, vcpu.switches = event.to_vtl, vcpu.switches + 1
                 self._follows(event, self.fresh_outcomes)
             case HypercallServed():
-                self._setter = Setter.VTL1
+                self._setter = min(max(Setter.VTL1, Setter.VTL1 + event.vtl - 1), MOST_SETTER)
                 self._follows(event, self.fresh_outcomes)
             case InterceptDelivered():
                 self._follows(event, self.fresh_messages)

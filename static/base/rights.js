@@ -7,11 +7,11 @@ export const UX = 8;
 export const X = KX | UX;
 export const ALL = 15;
 /** Who set a mask, as engine/session/fold.py numbers them. */
-const SETTERS = ["the scenario", "a command", "the script", "a hypercall of VTL1"];
+const SETTERS = ["the scenario", "a command", "the script"];
 
 /** @param {number} setter */
 export function setterText(setter) {
-  return SETTERS[setter] ?? "one that this page does not know";
+  return SETTERS[setter] ?? `a hypercall of VTL${setter - SETTERS.length + 1}`;
 }
 
 /**

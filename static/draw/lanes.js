@@ -3,7 +3,7 @@
 import { ticks, tickText, toPixel } from "../base/scale.js";
 import { firstFrom } from "../model/history.js";
 import { styleOf } from "./kinds.js";
-import { drawHigher, drawSwitches } from "./switches.js";
+import { drawHigher, drawSwitches, vtlColour } from "./switches.js";
 
 /** @typedef {import("../base/scale.js").Scale} Scale */
 /** @typedef {import("../model/guest.js").Guest} Guest */
@@ -82,9 +82,9 @@ function drawStays(lane, stays, top, height, now) {
     const from = Math.max(scale.left, toPixel(scale, stay.time));
     const to = Math.min(scale.left + scale.width, toPixel(scale, stays[i + 1]?.time ?? now));
     if (to <= from) return;
-    context.fillStyle = palette.css(stay.state === "running" ? `--vtl${stay.vtl}-lane` : `--state-${stay.state}`);
+    context.fillStyle = palette.css(stay.state === "running" ? `${vtlColour(stay.vtl)}-lane` : `--state-${stay.state}`);
     context.fillRect(from, top, to - from, height);
-    if (stay.vtl > 0) drawHigher(lane, from, to, top);
+    drawHigher(lane, stay.vtl, from, to, top);
     const label = stay.state === "running" ? `VTL${stay.vtl}` : stay.state;
     if (to - from < label.length * palette.font * 0.7 || exitBand(height, palette) === height) return;
     context.fillStyle = palette.css("--lane-ink");

@@ -1,4 +1,4 @@
-// Marks of VTLs on a vCPU's lane: a line along the top while a higher VTL runs, a triangle where it switches.
+// Marks of VTLs on a vCPU's lane: as many lines along the top as the VTL that runs is high, a triangle where it switches.
 
 import { toPixel } from "../base/scale.js";
 
@@ -6,6 +6,17 @@ import { toPixel } from "../base/scale.js";
 /** @typedef {import("./lanes.js").Lane} Lane */
 
 const ARM = 4;
+const LINE = 2;
+const MOST_LINES = 4;
+const COLOURS = 2;
+
+/**
+ * Its name among the page's colours: VTLs from 2 on share one, and differ by their lines.
+ * @param {number} vtl
+ */
+export function vtlColour(vtl) {
+  return `--vtl${Math.min(vtl, COLOURS)}`;
+}
 
 /**
  * Triangles point up into a higher VTL and down into a lower one; where they would touch, the first stands for all.
@@ -42,11 +53,20 @@ function triangle(context, x, tip, tall) {
 
 /**
  * @param {Lane} lane
+ * @param {number} vtl
  * @param {number} from
  * @param {number} to
  * @param {number} top
  */
-export function drawHigher({ context, palette }, from, to, top) {
-  context.fillStyle = palette.css("--vtl1");
-  context.fillRect(from, top, to - from, 2);
+export function drawHigher({ context, palette }, vtl, from, to, top) {
+  context.fillStyle = palette.css(vtlColour(vtl));
+  for (const line of linesOf(vtl)) context.fillRect(from, top + line, to - from, LINE);
+}
+
+/**
+ * How far below the lane's top the lines of a VTL begin: none for VTL0, at most four.
+ * @param {number} vtl
+ */
+export function linesOf(vtl) {
+  return Array.from({ length: Math.min(vtl, MOST_LINES) }, (_, at) => 2 * LINE * at);
 }

@@ -1,6 +1,7 @@
 // The vCPUs: state, VTL, where it last was, exits a second; registers while all are out of the guest.
 
 import { hex, short } from "../base/numbers.js";
+import { vtlColour } from "../draw/switches.js";
 import { byId, make, setText } from "./element.js";
 
 /** @typedef {import("../model/guest.js").Guest} Guest */
@@ -60,7 +61,7 @@ function where({ state, rip, exits }) {
  */
 function update({ item, dot, vtl, rip, rate }, vcpu) {
   dot.className = `dot ${vcpu.state}`;
-  vtl.className = `vtl vtl${vcpu.vtl}`;
+  vtl.className = `vtl ${vtlColour(vcpu.vtl).slice(2)}`;
   setText(vtl, `VTL${vcpu.vtl}`);
   setText(rip, where(vcpu));
   setText(rate, `${short(vcpu.rate)}/s`);

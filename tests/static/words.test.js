@@ -18,6 +18,7 @@ test("a denied store, in the stream and in a sentence", () => {
 
 test("a denied store says who set the mask, where that is known", () => {
   assert.match(why({ ...STORE, setter: 3 }), /no W\. Set by a hypercall of VTL1\.$/);
+  assert.match(why({ ...STORE, setter: 4 }), /Set by a hypercall of VTL2\.$/);
   assert.match(why({ ...STORE, setter: 1 }), /Set by a command\.$/);
 });
 

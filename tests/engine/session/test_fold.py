@@ -19,7 +19,7 @@ from engine.model.memslot import Memslot
 from engine.model.page_set import PageSet
 from engine.model.rights import Access
 from engine.model.scenario import Scenario, VcpuSpec
-from engine.session.fold import RECENT_EXITS, SETTER_SHIFT, Setter, View
+from engine.session.fold import MOST_SETTER, RECENT_EXITS, SETTER_SHIFT, Setter, View
 
 SLOT = Memslot(1, 0x200000, 0x100000, 0x200000, 1)
 SCENARIO = Scenario(name="x", ram=4 << 20, slots=(SLOT,), vcpus=(VcpuSpec(guest="spin"), VcpuSpec(guest="spin")))
@@ -41,9 +41,9 @@ def hypercall(seq: int) -> ExitTaken:
     return ExitTaken(seq=seq, time=seq, exit=HypercallExit(vcpu=1, vtl=1, input=0x4_0000_000C, rdx=0x10100, r8=0))
 
 
-def served(seq: int) -> HypercallServed:
+def served(seq: int, vtl: int = 1) -> HypercallServed:
     what, status = "ModifyVtlProtectionMask", "SUCCESS"
-    return HypercallServed(seq=seq, time=seq, vcpu=1, vtl=1, call=what, status=status, reps=4, count=4, finished=True)
+    return HypercallServed(seq=seq, time=seq, vcpu=1, vtl=vtl, call=what, status=status, reps=4, count=4, finished=True)
 
 
 def test_exits_are_counted_by_kind_and_by_vcpu() -> None:
@@ -91,9 +91,13 @@ def test_a_mask_says_who_set_it() -> None:
         hypercall(6),
         served(7),
         fence(8, 0x213),
+        served(9, vtl=2),
+        fence(10, 0x214),
+        served(11, vtl=15),
+        fence(12, 0x215),
     )
-    setters = [Setter(key >> SETTER_SHIFT) for _, _, key in view.masks.runs()]
-    assert setters == [Setter.SCENARIO, Setter.COMMAND, Setter.SCRIPT, Setter.VTL1]
+    setters = [key >> SETTER_SHIFT for _, _, key in view.masks.runs()]
+    assert setters == [Setter.SCENARIO, Setter.COMMAND, Setter.SCRIPT, Setter.VTL1, Setter.VTL1 + 1, MOST_SETTER]
 
 
 def test_a_denied_access_knows_who_had_set_the_mask_by_then() -> None:
