@@ -12,7 +12,10 @@ class VcpuEvents(ctypes.LittleEndianStructure):
         ("exception_has_error_code", ctypes.c_uint8),
         ("exception_pending", ctypes.c_uint8),
         ("exception_error_code", ctypes.c_uint32),
-        ("interrupt", ctypes.c_uint8 * 4),
+        ("interrupt_injected", ctypes.c_uint8),
+        ("interrupt_nr", ctypes.c_uint8),
+        ("interrupt_soft", ctypes.c_uint8),
+        ("interrupt_shadow", ctypes.c_uint8),
         ("nmi", ctypes.c_uint8 * 4),
         ("sipi_vector", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
@@ -22,6 +25,12 @@ class VcpuEvents(ctypes.LittleEndianStructure):
         ("exception_has_payload", ctypes.c_uint8),
         ("exception_payload", ctypes.c_uint64),
     )
+
+
+class Interrupt(ctypes.LittleEndianStructure):
+    """struct kvm_interrupt (api.rst 4.9)."""
+
+    _fields_ = (("irq", ctypes.c_uint32),)
 
 
 class CpuidEntry(ctypes.LittleEndianStructure):

@@ -108,6 +108,13 @@ class Vcpu(VtlRegisters, Protocol):
         made. Unsupported: #BP and #OF on KVM, which takes them for the traps of instructions."""
         ...
 
+    def interrupt(self, vector: int) -> bool:
+        """Have the guest take an external interrupt before its next instruction, through its IDT (KVM_INTERRUPT).
+        False: it may not now, for RFLAGS.IF is clear, or STI has just set it, or an exception or interrupt comes first.
+        From then on, until another VTL is entered, run returns Interrupted as soon as it may. Between runs. EINVAL: no
+        vector from 16 to 255. EBUSY as for inject."""
+        ...
+
     def enter_vtl(self, vtl: int) -> None:
         """Go on in another VTL, with its own general and system registers, and the XMM and x87 registers and the CR2
         that all share. EINVAL for a VTL the vm does not have; EBUSY as for inject, but an access answered with Retry is

@@ -15,6 +15,16 @@ FAULTS = frozenset({0, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 19})
 """These push RF set, so that a breakpoint on the instruction does not stop it again; #DF too, as on KVM."""
 
 
+EXTERNAL = range(16, 256)
+"""Vectors that a local APIC takes (SDM Vol. 3, 11.5.2)."""
+
+
+def require_external(vector: int) -> None:
+    """EINVAL for a vector that no interrupt has."""
+    if vector not in EXTERNAL:
+        raise HypervisorError(errno.EINVAL, "interrupt", "vector", vector, "an interrupt: 16 to 255")
+
+
 def require_exception(event: Inject, call: str) -> None:
     """EINVAL: no vector from 0 to 31, NMI, or an error code that does not go with the vector."""
     if not 0 <= event.vector < 32 or event.vector == NMI:

@@ -32,6 +32,12 @@ def debugged(page: RunPage, vcpu: int, vtl: int) -> Interrupted:
     return stepped(page.u64[RIP], vcpu, vtl)
 
 
+def interruptible(page: RunPage, vcpu: int, vtl: int) -> Interrupted:
+    """The guest may take an interrupt now."""
+    page.interrupt_window = False
+    return Interrupted(vcpu=vcpu, vtl=vtl, rip=page.u64[RIP], raw="KVM_EXIT_IRQ_WINDOW_OPEN")
+
+
 def plain(page: RunPage, vcpu: int, vtl: int) -> AnyExit:
     """The exit in `page`; one that this program does not know is an InternalError with its number."""
     reason = page.u32[2]
@@ -48,6 +54,7 @@ def internal_error(origin: Origin, raw: str, facts: dict[str, int], vcpu: int, v
 
 _PLAIN = {
     int(ExitReason.HLT): halted,
+    int(ExitReason.IRQ_WINDOW_OPEN): interruptible,
     int(ExitReason.SHUTDOWN): shut_down,
     int(ExitReason.DEBUG): debugged,
     int(ExitReason.HYPERV): synic,

@@ -44,6 +44,15 @@ class RunPage:
         """As the last KVM_RUN left it: SS.DPL (SDM Vol. 3, 6.5); 0 before the first."""
         return self.u8[_RING]
 
+    @property
+    def interrupt_window(self) -> bool:
+        """KVM_RUN is to end as soon as the guest may take an interrupt."""
+        return bool(self.u8[kvm.RUN_REQUEST_INTERRUPT_WINDOW])
+
+    @interrupt_window.setter
+    def interrupt_window(self, value: bool) -> None:
+        self.u8[kvm.RUN_REQUEST_INTERRUPT_WINDOW] = value
+
     def registers(self) -> Registers:
         """As the last KVM_RUN left them; stale after a KVM_SET_REGS."""
         return Registers(*_REGISTERS.unpack_from(self.u8, kvm.RUN_SYNC_REGS))

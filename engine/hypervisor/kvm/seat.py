@@ -48,6 +48,7 @@ class Seat:
         return AddressSpace(self._space, self.active.page.u64[CR3])
 
     def enter_vtl(self, vtl: int) -> None:
+        self.active.page.interrupt_window = False
         if vtl != self.vtl:
             shared_state.carry(self.active, self.fds[vtl])
         self.vtl, self.active = vtl, self.fds[vtl]

@@ -6,8 +6,8 @@ from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported, closed
 from engine.hypervisor.contract.masks import require_vtl
 from engine.hypervisor.contract.processor import require_registers, require_system, require_xmm
-from engine.hypervisor.contract.vectors import require_exception
-from engine.hypervisor.kvm import cpuid, events, exits, shared_state, single_step, system_registers
+from engine.hypervisor.contract.vectors import require_exception, require_external
+from engine.hypervisor.kvm import cpuid, events, exits, interrupts, shared_state, single_step, system_registers
 from engine.hypervisor.kvm.cpuid_table import leaves
 from engine.hypervisor.kvm.entry import Entry
 from engine.hypervisor.kvm.fences import Fences
@@ -117,6 +117,11 @@ class KvmVcpu:
         events.require_deliverable(event)
         self._require_settled("inject")
         events.queue(self._seat.active, event)
+
+    def interrupt(self, vector: int) -> bool:
+        require_external(vector)
+        self._require_settled("interrupt")
+        return interrupts.take(self._seat.active, vector)
 
     @property
     def cpuid(self) -> tuple[CpuidLeaf, ...]:

@@ -36,6 +36,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     error_code: int | None = None
     address: int | None = None
     software: bool = False
+    external: bool = False
+    """An interrupt: its vector is no exception's, whatever the number."""
 
 
 class Table(msgspec.Struct, frozen=True, gc=False):
@@ -123,7 +125,8 @@ def combined(first: Event, second: Event) -> Event:
     if first.vector == DOUBLE_FAULT and worse:
         raise TripleFaultError
     severe = (first.vector in _CONTRIBUTORY and not page_fault) or first.vector == PAGE_FAULT
-    return Event(DOUBLE_FAULT, 0) if severe and worse and not first.software else second
+    benign = first.software or first.external
+    return Event(DOUBLE_FAULT, 0) if severe and worse and not benign else second
 
 
 def enter(event: Event, system: System, registers: Registers, read: Reader) -> Entry:
@@ -210,4 +213,5 @@ def _checked_stack(rsp: int, external: int) -> int:
 
 
 def _pushed_flags(event: Event, rflags: int) -> int:
-    return rflags | (x86.RFLAGS_RF if event.vector in FAULTS and not event.software else 0)
+    fault = event.vector in FAULTS and not event.software and not event.external
+    return rflags | (x86.RFLAGS_RF if fault else 0)

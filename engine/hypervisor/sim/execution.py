@@ -2,6 +2,7 @@
 
 import msgspec
 
+from engine.abi.x86 import RFLAGS_IF
 from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.contract.vectors import require_exception
 from engine.hypervisor.sim import exits
@@ -39,6 +40,7 @@ class Execution:
         self.asked: Cause | Denied | DeniedStore | MsrAccess | None = None
         self.queued: AnyExit | None = None
         self._dead: AnyExit | None = None
+        self._shadowed = False
 
     def take(self) -> AnyExit | None:
         """The exit to tell now."""
@@ -49,6 +51,8 @@ class Execution:
     def slice(self, count: int) -> AnyExit | None:
         """Execute up to `count` instructions; the exit to tell, if one ends it."""
         self._cpu.refresh()
+        # Only of single steps can it matter: no other slice ends behind an STI.
+        self._shadowed = count == 1 and self._is_sti()
         if self._delivery.waits:
             self._dead = self._delivery.take()
         else:
@@ -77,6 +81,18 @@ class Execution:
         require_exception(event, call)
         self._delivery.put(Event(event.vector, event.error_code, event.address))
 
+    def interrupt(self, vector: int) -> bool:
+        """Whether the guest takes it before its next instruction."""
+        ready = self.interruptible
+        if ready:
+            self._delivery.put(Event(vector, external=True))
+        return ready
+
+    @property
+    def interruptible(self) -> bool:
+        """An external interrupt may come before the next instruction (SDM Vol. 3, 6.8.1 and 6.8.3)."""
+        return not self._shadowed and not self._delivery.waits and self._takes_interrupts()
+
     def state(self) -> ExecutionState:
         """For a snapshot."""
         tried = self.asked is not None and not isinstance(self.asked, Denied | DeniedStore | MsrAccess)
@@ -100,6 +116,13 @@ class Execution:
             self._cpu.refresh()
             self._trial.answer(cause, resolution)
             self._advance()
+
+    def _takes_interrupts(self) -> bool:
+        return bool(self._core.registers().rflags & RFLAGS_IF)
+
+    def _is_sti(self) -> bool:
+        """The next instruction sets IF, with effect from the one after."""
+        return self._cpu.text.shown(self._core.rip())[1] == "sti" and not self._takes_interrupts()
 
     def _ended(self, stop: Stop) -> None:
         if stop.denied is not None:

@@ -8,6 +8,7 @@ from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError, closed
 from engine.hypervisor.contract.masks import require_vtl
 from engine.hypervisor.contract.processor import require_registers, require_system, require_xmm
+from engine.hypervisor.contract.vectors import require_external
 from engine.hypervisor.sim import exits, msrs
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.execution import Execution, ExecutionState
@@ -35,6 +36,8 @@ class VcpuState(msgspec.Struct, frozen=True):
     execution: ExecutionState
     leaves: tuple[CpuidLeaf, ...]
     ran: bool
+    window: bool
+    """It waits for a moment at which it may take an interrupt."""
 
 
 class SimVcpu:
@@ -59,6 +62,8 @@ class SimVcpu:
         self._execution = Execution(self._processor)
         self._told = Told()
         self._kicked = self._closed = self._ran = False
+        self._window = False
+        """To come out as soon as an interrupt may be taken; until then single steps."""
 
     @property
     def vtl(self) -> int:
@@ -144,9 +149,17 @@ class SimVcpu:
         self._require_answered("inject")
         self._execution.inject(event, "inject")
 
+    def interrupt(self, vector: int) -> bool:
+        require_external(vector)
+        self._require_answered("interrupt")
+        taken = self._execution.interrupt(vector)
+        self._window = not taken
+        return taken
+
     def enter_vtl(self, vtl: int) -> None:
         require_vtl("enter_vtl", vtl, self._space.vtls)
         self._require_answered("enter_vtl")
+        self._window = False
         self._processor.enter_vtl(vtl)
 
     def set_mbec(self, vtl: int, on: bool) -> None:
@@ -159,12 +172,13 @@ class SimVcpu:
 
     def state(self) -> VcpuState:
         """For a snapshot. A kick comes from outside and is no part of it."""
-        return VcpuState(self._processor.state(), self._execution.state(), self._core.instructions.leaves, self._ran)
+        processor, execution = self._processor.state(), self._execution.state()
+        return VcpuState(processor, execution, self._core.instructions.leaves, self._ran, self._window)
 
     def restore(self, state: VcpuState) -> None:
         self._processor.restore(state.processor)
         self._execution.restore(state.execution)
-        self._core.instructions.leaves, self._ran = state.leaves, state.ran
+        self._core.instructions.leaves, self._ran, self._window = state.leaves, state.ran, state.window
 
     def close(self) -> None:
         """Whoever is in the guest is kicked out first: under it the engine cannot be freed."""
@@ -180,12 +194,16 @@ class SimVcpu:
             if self.rings and self.rings[self.vtl].full:
                 return exits.ring_full(self._processor.where())
             left = SLICE if end is None else min(SLICE, end - self._core.executed)
-            if self._all.on or self._kicked or left <= 0:
+            opens = self._window and self._execution.interruptible
+            if self._all.on or self._kicked or opens or left <= 0:
                 return self._interrupted()
-            found = self._execution.slice(left)
+            found = self._execution.slice(1 if self._window else left)
         return found
 
     def _interrupted(self) -> Interrupted:
+        if self._window and self._execution.interruptible:
+            self._window = False
+            return Interrupted(vcpu=self.index, vtl=self.vtl, rip=self._core.rip(), raw="interrupt window")
         raw = "all kicked" if self._all.on else "kick" if self._kicked else "end of budget"
         self._told.counts["signal_exits"] += self._kicked
         self._kicked = False

@@ -7,7 +7,7 @@ from engine.conformance.handlers import HANDLER_SIZE, HANDLERS, IDT, handle, han
 from engine.hypervisor.contract.errors import Unsupported
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.cpuid import CpuidLeaf
-from engine.model.exits import HltExit, InternalError, ProtectionExit, ShutdownExit
+from engine.model.exits import HltExit, InternalError, Interrupted, ProtectionExit, ShutdownExit
 from engine.model.layout import PAGE_DIRECTORIES
 from engine.model.resolution import Complete
 from engine.model.rights import Rights
@@ -167,3 +167,11 @@ def test_38_machine_checks_of_the_host(kvm: Guest, sim: Guest) -> None:
         found.append(guest.vcpu.registers().rcx & 0x40)
     assert found[1] == 0
     assert found[0] == 0 or not emulates(kvm)
+
+
+def test_39_interrupts_that_are_let_in_shortly_before_an_exit(kvm: Guest, sim: Guest) -> None:
+    for guest, kinds in ((kvm, (HltExit, Interrupted) if emulates(kvm) else (Interrupted,)), (sim, (Interrupted,))):
+        guest.load("sti\ninc rcx\ninc rcx\nhlt")
+        assert not guest.vcpu.interrupt(0x40)
+        assert isinstance(guest.vcpu.run(), kinds)
+    assert sim.vcpu.registers().rcx == 1

@@ -14,7 +14,7 @@ from engine.hypervisor.sim.partition import SimHypervisor
 from engine.hypervisor.sim.snapshots import MachineState
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.cpuid import CpuidLeaf
-from engine.model.exits import AnyExit, HltExit, IoExit, MsrExit, ProtectionExit, ShutdownExit
+from engine.model.exits import AnyExit, HltExit, Interrupted, IoExit, MsrExit, ProtectionExit, ShutdownExit
 from engine.model.layout import PAGE_DIRECTORIES, code_base
 from engine.model.resolution import Complete, Drop, Inject, Retry
 from engine.model.rights import Rights
@@ -128,6 +128,17 @@ def test_an_injected_exception_waits_again_and_a_dead_vcpu_lives(sim: Guest) -> 
         snapshots.restore(alive)
         assert isinstance(sim.vcpu.run(), HltExit)
         snapshots.restore(doomed)
+
+
+def test_a_vcpu_that_is_to_come_out_for_an_interrupt_is_again(sim: Guest) -> None:
+    snapshots = sim.vm.extension(Snapshots)
+    sim.load("sti\nnop\nhlt")
+    assert not sim.vcpu.interrupt(0x40)
+    waiting = snapshots.take()
+    assert isinstance(sim.vcpu.run(), Interrupted)
+    assert isinstance(sim.vcpu.run(), HltExit)
+    snapshots.restore(waiting)
+    assert isinstance(sim.vcpu.run(), Interrupted)
 
 
 def test_what_was_turned_on_since_is_off_again(sim: Guest) -> None:
