@@ -16,6 +16,7 @@ from app.conformance.service import Conformance
 from app.db.engine import Database
 from app.doctor import routes as doctor
 from app.doctor.service import Doctor
+from app.guests import routes as guests
 from app.scenarios import pages
 from app.scenarios import routes as scenarios
 from app.scenarios.builtin import store_builtins
@@ -58,7 +59,8 @@ def create_app(settings: Settings | None = None, host: SessionHost | None = None
         redoc_url=None,
         lifespan=lambda _: _lifespan(settings, host or LocalHost()),
     )
-    for router in (scenarios.router, sessions.router, doctor.router, socket.router, pages.router, *conformance.routers):
+    routers = (scenarios.router, sessions.router, doctor.router, socket.router, pages.router, guests.router)
+    for router in (*routers, *conformance.routers):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=ROOT / "static", check_dir=False), name="static")
     errors.install(app)

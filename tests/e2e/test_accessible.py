@@ -12,7 +12,7 @@ from tests.peers.server import Server
 from tests.peers.watch import Watch
 
 
-@pytest.mark.parametrize("path", ["/scenarios", "/help", "/conformance", "/edit", "/s/aaaaaaaaaaaaaaaaaaaa"])
+@pytest.mark.parametrize("path", ["/scenarios", "/help", "/guests", "/conformance", "/edit", "/s/aaaaaaaaaaaaaaaaaaaa"])
 def test_a_document(page: Page, lab: Server, watch: Watch, path: str) -> None:
     watch.expected.append("404")
     base = saved(page.request, lab.url, QUIET) if path == "/edit" else lab.url

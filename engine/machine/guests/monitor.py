@@ -23,7 +23,7 @@ _PARAMETERS = (
     Parameter("apart", 1, "1: it has page tables and a hypercall page of its own; 0: it goes by those of VTL0", 0, 1),
     Parameter("patience", 0, "intercepts before it stops the vCPU; 0 goes on for ever"),
     Parameter(
-        "target", 0x10, "TargetVtl of its masks: 0x10 names VTL0 as bound, 0x11 VTL1 as binding (`openvmm`)", 0x10, 0x11
+        "target", 0x10, "TargetVtl of its masks: 0x10 names VTL0 as bound, 0x11 VTL1 as binding (openvmm)", 0x10, 0x11
     ),
 )
 

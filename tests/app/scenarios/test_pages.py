@@ -10,7 +10,7 @@ def form(text: str, parent: str) -> dict[str, str]:
     return {"yaml": text, "parent": parent}
 
 
-@pytest.mark.parametrize("path", ["/", "/scenarios", "/help"])
+@pytest.mark.parametrize("path", ["/", "/scenarios", "/help", "/guests"])
 def test_the_pages_are_there(client: TestClient, path: str) -> None:
     page = client.get(path)
     assert page.status_code == 200
