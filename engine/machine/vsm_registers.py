@@ -25,8 +25,9 @@ PRIVATE: dict[int, str] = {Name.RIP: "rip", Name.RSP: "rsp", Name.RFLAGS: "rflag
 SYSTEM: dict[int, str] = {
     name: name.name.lower()
     for name in (
-        Name.CR0, Name.CR3, Name.CR4, Name.EFER, Name.CS, Name.DS, Name.ES, Name.FS, Name.GS, Name.SS, Name.TR,
-        Name.LDTR, Name.IDTR, Name.GDTR, Name.PAT, Name.KERNEL_GS_BASE, Name.STAR, Name.LSTAR, Name.CSTAR, Name.SFMASK,
+        Name.CR0, Name.CR3, Name.CR4, Name.CR8, Name.EFER, Name.CS, Name.DS, Name.ES, Name.FS, Name.GS, Name.SS,
+        Name.TR, Name.LDTR, Name.IDTR, Name.GDTR, Name.PAT, Name.KERNEL_GS_BASE, Name.STAR, Name.LSTAR, Name.CSTAR,
+        Name.SFMASK,
         Name.SYSENTER_CS, Name.SYSENTER_EIP, Name.SYSENTER_ESP,
     )
 }  # fmt: skip

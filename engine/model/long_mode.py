@@ -16,6 +16,7 @@ _KIND, _CODE, _DATA = 0x9D, 0x99, 0x91
 _SYSTEM, _LDT, _BUSY = 0x9F, 0x82, frozenset({0x83, 0x8B})
 """Present, S and type; of a busy TSS, also the one of 16 bits that kvm_amd gives a vCPU at reset."""
 _LONG, _BIG = 1 << 13, 1 << 14
+_MOST_PRIORITY = 15
 _MEMORY_TYPES = frozenset({0, 1, 4, 5, 6, 7})
 
 
@@ -41,16 +42,7 @@ def is_pat(value: int) -> bool:
 
 def _broken(registers: SystemRegisters) -> Iterator[Broken]:
     yield from _wide(registers)
-    cr0, efer = registers.cr0, registers.efer
-    if cr0 >> 32 or (cr0 & x86.CR0_PG and not cr0 & x86.CR0_PE) or (cr0 & x86.CR0_NW and not cr0 & x86.CR0_CD):
-        yield "cr0", cr0, "PG needs PE, NW needs CD, 32 bits"
-    if registers.cr3 >> 52:
-        yield "cr3", registers.cr3, "52 bits"
-    active = bool(efer & x86.EFER_LME and cr0 & x86.CR0_PG)
-    if bool(efer & x86.EFER_LMA) != active:
-        yield "efer", efer, "LMA is LME with paging on"
-    if active and not registers.cr4 & x86.CR4_PAE:
-        yield "cr4", registers.cr4, "long mode needs PAE"
+    yield from _control(registers)
     if not is_pat(registers.pat):
         yield "pat", registers.pat, "eight memory types"
     for name in _ADDRESSES:
@@ -61,6 +53,21 @@ def _broken(registers: SystemRegisters) -> Iterator[Broken]:
         if not is_canonical(table.base) or not 0 <= table.limit < 1 << 16:
             yield name, str(table), "a canonical base and a limit of 16 bits"
     yield from _segments(registers)
+
+
+def _control(registers: SystemRegisters) -> Iterator[Broken]:
+    cr0, efer = registers.cr0, registers.efer
+    if cr0 >> 32 or (cr0 & x86.CR0_PG and not cr0 & x86.CR0_PE) or (cr0 & x86.CR0_NW and not cr0 & x86.CR0_CD):
+        yield "cr0", cr0, "PG needs PE, NW needs CD, 32 bits"
+    if registers.cr3 >> 52:
+        yield "cr3", registers.cr3, "52 bits"
+    if not 0 <= registers.cr8 <= _MOST_PRIORITY:
+        yield "cr8", registers.cr8, "4 bits"
+    active = bool(efer & x86.EFER_LME and cr0 & x86.CR0_PG)
+    if bool(efer & x86.EFER_LMA) != active:
+        yield "efer", efer, "LMA is LME with paging on"
+    if active and not registers.cr4 & x86.CR4_PAE:
+        yield "cr4", registers.cr4, "long mode needs PAE"
 
 
 def _wide(registers: SystemRegisters) -> Iterator[Broken]:

@@ -53,6 +53,8 @@ class SystemRegisters(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     cr0: int = 0
     cr3: int = 0
     cr4: int = 0
+    cr8: int = 0
+    """The task priority."""
     efer: int = 0
     cs: Segment = Segment()
     ds: Segment = Segment()

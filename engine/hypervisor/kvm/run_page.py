@@ -1,5 +1,6 @@
 """The page a vCPU shares with the kernel, struct kvm_run (api.rst 5), as typed views made once."""
 
+import ctypes
 import mmap
 import struct
 
@@ -14,13 +15,16 @@ RIP = kvm.RUN_SYNC_REGS // 8 + 16
 """Index of rip in `u64`: kvm_run.s.regs.regs.rip."""
 _SREGS = kvm.RUN_SYNC_REGS + kvm.REGS_SIZE
 CR2, CR3 = (_SREGS + kvm.Sregs.cr2.offset) // 8, (_SREGS + kvm.Sregs.cr3.offset) // 8
-"""Index of cr2 and cr3 in `u64`: kvm_run.s.regs.sregs. They are the vCPU's also between KVM_SET_SREGS and a run."""
+"""Index of cr2 and cr3 in `u64`: kvm_run.s.regs.sregs."""
 _RING = _SREGS + kvm.Sregs.ss.offset + kvm.Segment.dpl.offset
+CR8 = kvm.RUN_CR8 // 8
+"""What CR8 is set to on entry, where KVM has no APIC (kvm_arch_vcpu_ioctl_run)."""
 
 
 class RunPage:
     """`u8`, `u32`, `u64` index the same bytes, `map` slices them; the run loop reads them without building objects.
-    `general` are the general registers in KVM_GET_REGS order, as the last KVM_RUN left them."""
+    `general` are the general registers in KVM_GET_REGS order, as the last KVM_RUN left them; `special` is struct
+    kvm_sregs as it is now."""
 
     def __init__(self, fd: int, size: int) -> None:
         self.map = mmap.mmap(fd, size, mmap.MAP_SHARED)
@@ -28,6 +32,7 @@ class RunPage:
         self.u32 = self.u8.cast("I")
         self.u64 = self.u8.cast("Q")
         self.general = self.u64[kvm.RUN_SYNC_REGS // 8 : (kvm.RUN_SYNC_REGS + kvm.REGS_SIZE) // 8]
+        self.special = self.u8[_SREGS : _SREGS + ctypes.sizeof(kvm.Sregs)]
         # With this set, every KVM_RUN leaves the registers here: no ioctl per exit to read them (api.rst 5).
         self.u64[kvm.RUN_VALID_REGS // 8] = kvm.SYNC_X86_REGS | kvm.SYNC_X86_SREGS
 
@@ -41,7 +46,7 @@ class RunPage:
 
     @property
     def ring(self) -> int:
-        """As the last KVM_RUN left it: SS.DPL (SDM Vol. 3, 6.5); 0 before the first."""
+        """SS.DPL (SDM Vol. 3, 6.5)."""
         return self.u8[_RING]
 
     @property
@@ -88,6 +93,6 @@ class RunPage:
         return flags, gpa, size
 
     def close(self) -> None:
-        for view in (self.general, self.u64, self.u32, self.u8):
+        for view in (self.general, self.special, self.u64, self.u32, self.u8):
             view.release()
         self.map.close()

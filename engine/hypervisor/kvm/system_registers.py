@@ -8,7 +8,7 @@ from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.model.system_registers import MSRS, SEGMENTS, Segment, SystemRegisters, TableRegister
 
-_CONTROL = ("cr0", "cr3", "cr4", "efer")
+_CONTROL = ("cr0", "cr3", "cr4", "cr8", "efer")
 _TABLES = {"idtr": "idt", "gdtr": "gdt"}
 _SEGMENTS = {name: "ldt" if name == "ldtr" else name for name in SEGMENTS}
 _BITS = {

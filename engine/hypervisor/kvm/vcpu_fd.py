@@ -14,7 +14,7 @@ from engine.hypervisor.kvm.cpuid_table import leaves, table_of
 from engine.hypervisor.kvm.ioctl import CLOSED, NOTHING, About, call, runner
 from engine.hypervisor.kvm.long_mode import enter_long_mode
 from engine.hypervisor.kvm.ring import DirtyRing
-from engine.hypervisor.kvm.run_page import CR2, CR3, RunPage
+from engine.hypervisor.kvm.run_page import CR8, RunPage
 from engine.hypervisor.kvm.vm_fd import VmFd
 from engine.model.cpuid import announced
 from engine.model.registers import Registers
@@ -31,6 +31,7 @@ class VcpuFd:
         try:
             self.page = RunPage(self.fd, call(vm.kvm, Ioctl.KVM_GET_VCPU_MMAP_SIZE))
             self._set_supported_cpuid(vm.kvm)
+            self._take_sregs()
             if vm.hyperv:
                 self._join_hyperv()
             self.ring = DirtyRing(self.fd, vm.ring_size) if vm.ring_size else None
@@ -50,13 +51,19 @@ class VcpuFd:
         call(self.fd, Ioctl.KVM_SET_REGS, bytearray(raw))
 
     def sregs(self) -> Sregs:
-        sregs = Sregs()
-        call(self.fd, Ioctl.KVM_GET_SREGS, sregs)
-        return sregs
+        """A copy, without a call."""
+        return Sregs.from_buffer_copy(self.page.special)
 
     def set_sregs(self, sregs: Sregs, about: About = NOTHING) -> None:
         call(self.fd, Ioctl.KVM_SET_SREGS, sregs, about)
-        self.page.u64[CR2], self.page.u64[CR3] = sregs.cr2, sregs.cr3
+        self._take_sregs()
+        self.page.u64[CR8] = sregs.cr8
+
+    def _take_sregs(self) -> None:
+        """As the kernel has them: some bits are not for setting."""
+        found = Sregs()
+        call(self.fd, Ioctl.KVM_GET_SREGS, found)
+        self.page.special[:] = bytes(found)
 
     def read_msrs(self, indices: Sequence[int]) -> list[int]:
         """KVM_GET_MSRS; EINVAL where the kernel lacks one."""

@@ -76,6 +76,7 @@ RUN_FIELDS = {
     "msr.reason": kvm_vcpu.RUN_MSR_REASON,
     "msr.index": kvm_vcpu.RUN_MSR_INDEX,
     "msr.data": kvm_vcpu.RUN_MSR_DATA,
+    "cr8": kvm.RUN_CR8,
     "kvm_valid_regs": kvm.RUN_VALID_REGS,
     "s.regs.regs": kvm.RUN_SYNC_REGS,
     "s.regs.regs.rip": kvm.RUN_SYNC_REGS + 128,

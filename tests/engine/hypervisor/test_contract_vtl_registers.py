@@ -13,7 +13,7 @@ from engine.model.exits import HltExit
 from engine.model.layout import PAGE_DIRECTORIES, PDPT, PML4
 from engine.model.resolution import Inject
 from engine.model.rights import Rights
-from engine.model.system_registers import MSRS, Segment, SystemRegisters, TableRegister
+from engine.model.system_registers import Segment, SystemRegisters, TableRegister
 from engine.x86.paging import PRESENT, WRITABLE
 from tests.engine.hypervisor.guest import Guest
 
@@ -124,6 +124,18 @@ def test_a_base_that_was_set_is_the_one_that_is_used(guest: Guest) -> None:
     assert guest.vcpu.registers().rax == 0x1111_1111_1111_1111
 
 
+def test_the_task_priority_is_each_vtls_own(guest: Guest) -> None:
+    system = guest.vcpu.system_registers(1)
+    guest.vcpu.set_system_registers(1, replace(system, cr8=7))
+    guest.load("mov cr8, rax\nmov rbx, cr8\nhlt", rax=5)
+    assert isinstance(guest.vcpu.run(), HltExit)
+    assert (guest.vcpu.registers().rbx, guest.vcpu.system_registers(0).cr8) == (5, 5)
+    guest.vcpu.enter_vtl(1)
+    guest.load("mov rbx, cr8\nhlt")
+    assert isinstance(guest.vcpu.run(), HltExit)
+    assert (guest.vcpu.registers().rbx, guest.vcpu.system_registers(1).cr8) == (7, 7)
+
+
 def test_xmm_registers_and_cr2_go_along(guest: Guest) -> None:
     guest.vcpu.set_xmm(bytes(range(256)))
     guest.load("movdqu xmm3, [rbx]\nmov cr2, rcx\nhlt", rbx=Guest.PAGE, rcx=0x9000)
@@ -179,6 +191,7 @@ REFUSED = {
     "a limit of a table of 17 bits": {"gdtr": TableRegister(0, 1 << 16)},
     "an entry that is not canonical": {"lstar": 1 << 63},
     "an unknown memory type": {"pat": 2},
+    "a task priority of 5 bits": {"cr8": 16},
     "65 bits": {"star": 1 << 64},
     "less than nothing": {"sfmask": -1},
 }
@@ -250,7 +263,7 @@ def test_the_address_of_a_page_fault_is_there_for_all(guest: Guest) -> None:
 
 
 _addresses = st.one_of(st.integers(0, (1 << 47) - 1), st.integers((1 << 64) - (1 << 47), (1 << 64) - 1))
-_msrs = st.fixed_dictionaries({name: _addresses for name in MSRS if name not in ("pat", "sysenter_cs")})
+_msrs = st.fixed_dictionaries({name: _addresses for name in ("kernel_gs_base", "star", "lstar", "cstar", "sfmask")})
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -38,24 +38,24 @@ def store(register: str, at: int) -> str:
 
 
 def state(at: int) -> str:
-    """RFLAGS, CR3 and the base of FS, stored."""
+    """RFLAGS, CR3, the base of FS and the task priority, stored."""
     fs_base = "mov ecx, 0xc0000100\nrdmsr\nshl rdx, 32\nor rax, rdx"
-    reads = ("pushfq\npop rax", "mov rax, cr3", fs_base)
+    reads = ("pushfq\npop rax", "mov rax, cr3", fs_base, "mov rax, cr8")
     return "\n".join(f"{read}\n{store('rax', at + 8 * n)}" for n, read in enumerate(reads))
 
 
-def test_row_12_rflags_cr3_and_fs_base_are_each_vtls_own(run) -> None:
+def test_row_12_rflags_cr3_fs_base_and_tpr_are_each_vtls_own(run) -> None:
     """Isolation: VTL1 begins as its context says, each has its own after switches, whatever the other does."""
     setup = (tables(), *enabled(cr3=TABLES, fs_base=FS_BASE, rflags=0x8D7))
-    clear = "mov ecx, 0xc0000100\nxor eax, eax\nxor edx, edx\nwrmsr\nmov rax, 0x1000\nmov cr3, rax\ncld"
-    set_ = "mov ecx, 0xc0000100\nmov eax, 0x5000\nxor edx, edx\nwrmsr\nstd"
-    vtl0 = (*setup, VTL_CALL, set_, VTL_CALL, state(OUT))
-    ran = run(guest(*vtl0, vtl1=(state(OUT + 0x40), VTL_RETURN, state(OUT + 0x80), clear, VTL_RETURN)))
+    fs = "mov ecx, 0xc0000100\nmov eax, {:#x}\nxor edx, edx\nwrmsr"
+    vtl0 = (*setup, VTL_CALL, fs.format(0x5000), "mov eax, 5\nmov cr8, rax\nstd", VTL_CALL, state(OUT))
+    lower = (fs.format(0), "mov rax, 0x1000\nmov cr3, rax", "mov eax, 9\nmov cr8, rax\ncld")
+    ran = run(guest(*vtl0, vtl1=(state(OUT + 0x40), VTL_RETURN, state(OUT + 0x80), *lower, VTL_RETURN)))
     assert ran.end == "halted"
-    (flags0, *of_vtl0), (flags1, *of_vtl1), (_, *later) = (ran.words(OUT + at, 3) for at in (0, 0x40, 0x80))
-    assert (flags1, of_vtl1) == (0x8D7, [TABLES, FS_BASE])
+    (flags0, *of_vtl0), (flags1, *of_vtl1), (_, *later) = (ran.words(OUT + at, 4) for at in (0, 0x40, 0x80))
+    assert (flags1, of_vtl1) == (0x8D7, [TABLES, FS_BASE, 0])
     assert later == of_vtl1
-    assert (flags0 & 0x400, of_vtl0) == (0x400, [0x1000, 0x5000])
+    assert (flags0 & 0x400, of_vtl0) == (0x400, [0x1000, 0x5000, 5])
 
 
 def test_a_vtl_begins_in_its_own_page_tables_and_the_other_may_change_its_own(run) -> None:
@@ -121,7 +121,8 @@ VALUES = {
     Name.SFMASK: 0x4700,
     Name.SYSENTER_CS: 8,
     Name.SYSENTER_EIP: 0x5000,
-    Name.SYSENTER_ESP: 0xFFFF_8000_0000_0000,
+    Name.SYSENTER_ESP: 0x9000,
+    Name.CR8: 5,
     Name.FS: 0xC093_0010_FFFF_FFFF << 64 | 0x1234_5000,
     Name.ES: 0,
     Name.LDTR: 0x0082_0000_0000_FFFF << 64 | 0x6000,

@@ -66,6 +66,23 @@ def exception_offset() -> int:
 
 
 @lru_cache(maxsize=1)
+def task_priority_offset() -> int:
+    """Where a saved context has the byte that MOV to CR8 sets; found by setting it to 11, 4 and 13."""
+    probe = _probe(b"\x44\x0f\x22\xc0" * 3)
+    found: list[bytes] = []
+    for n, value in enumerate((11, 4, 13)):
+        probe.reg_write(x86.UC_X86_REG_RAX, value)
+        probe.emu_start(0x1000 + 4 * n, 0, 0, 1)
+        # Not where the value came from.
+        probe.reg_write(x86.UC_X86_REG_RAX, 0)
+        found.append(_saved(probe))
+    places = [at for at, values in enumerate(zip(*found, strict=True)) if values == (11, 4, 13)]
+    if len(places) != 1:
+        raise _strange("the task priority")
+    return places[0]
+
+
+@lru_cache(maxsize=1)
 def address_offset() -> int:
     """Where the engine keeps the linear address of the access that was refused last."""
     probe = _probe(b"\x8a\x00")

@@ -88,6 +88,7 @@ class Core:
         self._image.set_segment(CS, abi.CODE_SELECTOR, abi.SEGMENT_LIMIT, abi.DESCRIPTOR_CODE >> 32)
         self._image.set_segment(TR, 0, _RESET_LIMIT, _RESET_TSS)
         self._image.set_segment(LDT, 0, _RESET_LIMIT, _RESET_LDT)
+        self._image.keep_task_priority()
         self._image.put()
         self.set_registers(Registers())
 

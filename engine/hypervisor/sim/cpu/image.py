@@ -5,14 +5,15 @@ import struct
 from typing import Any
 
 from engine.hypervisor.sim.cpu.batch import LIBRARY, check
-from engine.hypervisor.sim.cpu.calibration import exception_offset, segments_offset
+from engine.hypervisor.sim.cpu.calibration import exception_offset, segments_offset, task_priority_offset
 from engine.hypervisor.sim.deliver import Table
 
 ES, CS, SS, DS, FS, GS, LDT, TR, GDT, IDT = range(10)
 _SEGMENT = struct.Struct("<I4xQII")
 """Selector, base, limit, and the upper half of the descriptor (QEMU, SegmentCache)."""
-_HFLAGS, _OLD = 8, 112
+_HFLAGS, _HFLAGS2, _OLD = 8, 4, 112
 _CPL = 3
+_VINTR = 1 << 3
 _NONE = -1
 
 
@@ -24,6 +25,7 @@ class Image:
         self._context = engine.context_save()
         self._raw = (ctypes.c_char * self._context.size).from_address(self._context.context.value)
         self._segments, self._exception = segments_offset(), exception_offset()
+        self._priority = task_priority_offset()
 
     def take(self) -> None:
         check(LIBRARY.uc_context_save(self._engine._uch, self._context.context))
@@ -57,6 +59,21 @@ class Image:
         at = self._segments - _HFLAGS
         (hflags,) = struct.unpack_from("<I", self._raw, at)
         struct.pack_into("<I", self._raw, at, hflags & ~_CPL | cpl)
+
+    def keep_task_priority(self) -> None:
+        """MOV from CR8 gives what MOV to CR8 was given, as while interrupts are virtual (QEMU, HF2_VINTR): the engine
+        would ask an APIC, and there is none."""
+        at = self._segments - _HFLAGS2
+        (hflags2,) = struct.unpack_from("<I", self._raw, at)
+        struct.pack_into("<I", self._raw, at, hflags2 | _VINTR)
+
+    @property
+    def task_priority(self) -> int:
+        return self._raw[self._priority][0]
+
+    @task_priority.setter
+    def task_priority(self, value: int) -> None:
+        self._raw[self._priority] = value
 
     def take_exception(self) -> tuple[int, bool]:
         """(error code, whether by INT n) of the exception that stopped the run. Forgets it: the engine would take the

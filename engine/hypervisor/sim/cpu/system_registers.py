@@ -45,7 +45,7 @@ class EngineSystemRegisters:
         fields |= {name: msr.value for name, msr in zip(_MODEL_SPECIFIC, self._msrs, strict=True)}
         fields |= {name: self._segment(index) for name, index in _SEGMENTS.items()}
         fields |= {name: self._table(index) for name, index in _TABLES.items()}
-        return SystemRegisters(**fields)
+        return SystemRegisters(**fields, cr8=self._image.task_priority)
 
     def write(self, registers: SystemRegisters) -> None:
         """Translations must be flushed afterwards."""
@@ -61,6 +61,7 @@ class EngineSystemRegisters:
             table: TableRegister = getattr(registers, name)
             self._image.set_segment(index, 0, table.limit, 0, table.base)
         self._image.set_cpl(registers.cpl)
+        self._image.task_priority = registers.cr8
         self._image.put()
 
     def _segment(self, index: int) -> Segment:
