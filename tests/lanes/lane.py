@@ -30,15 +30,20 @@ CONTRACT = ("-q", "--ignore=tests/engine/hypervisor/sim", "-k", "not [sim and no
 OWN = ("system_kinds", "trial", "undo", "rewind")
 CONFORMANCE = ("-q", "-k", "not [sim", "tests/engine/conformance")
 COMPARED = ("-q", "tests/engine/test_same.py", "tests/engine/test_differences.py")
-# What makes this kind of KVM another: what it is, its differences, and the code that only an EFAULT leads to.
-OTHERNESS = ("tests/engine/test_differences.py", *(f"tests/engine/hypervisor/kvm/test_{name}.py" for name in OWN))
+# What makes this kind of KVM another: what it is, its differences, the code that only an EFAULT leads to, its Hyper-V.
+OTHERNESS = (
+    "tests/engine/test_differences.py",
+    *(f"tests/engine/hypervisor/kvm/test_{name}.py" for name in OWN),
+    "tests/engine/hypervisor/test_contract_kernel_hyperv.py",
+    "tests/engine/machine/test_kernel_hyperv.py",
+)
 # Two processors: the checks of two subjects go along with the shorter half.
 MOVED = "[kvm-slots or [kvm-dirty"
 SHORT = (
     ("-q", "-k", f"not [sim and not ({MOVED})", "tests/engine/conformance"),
     ("-q", "-k", f"{MOVED} or not test_catalogue", "tests/engine/conformance/test_catalogue.py", *OTHERNESS),
 )
-FULL = (CONTRACT, (*CONFORMANCE, *COMPARED[1:]))
+FULL = (CONTRACT, (*CONFORMANCE, *COMPARED[1:], "tests/engine/machine"))
 # Packages of before the merge of /usr put theirs into /lib.
 LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/pulseaudio")
 APPEND = (
