@@ -149,15 +149,14 @@ class Execution:
             self._delivery.refused(denied)
         elif denied.access is Access.EXECUTE:
             self._ask_fetch(denied, denied.gpa)
-        else:
-            self._ask_access(denied)
+        elif denied.access is not Access.WRITE or not self._ask_plain(denied):
+            self._try()
 
-    def _ask_access(self, denied: Denied) -> None:
-        found = self._plain.ask(denied) if denied.access is Access.WRITE else None
+    def _ask_plain(self, denied: Denied) -> bool:
+        found = self._plain.ask(denied)
         if found is not None:
             self.asked, self.queued = found
-        else:
-            self._try()
+        return found is not None
 
     def _port(self, access: PortAccess) -> None:
         ring = self._core.ring

@@ -5,7 +5,6 @@ its first fetch is noted, so that stale code is found (code_pages.py).
 """
 
 import ctypes
-from collections.abc import Callable
 
 from engine.hypervisor.sim.code_pages import CodePages
 from engine.hypervisor.sim.protections import in_ring_3
@@ -48,9 +47,8 @@ class Fill:
         self.vtl = 0
         self.rings: list[Ring] = []
         """By VTL; none while bitmaps are on."""
-        self.cr3: Callable[[], int] = int
-        self.mode = ctypes.c_uint32()
-        """The core's own word whose lowest two bits are the privilege level now."""
+        self.cr3, self.mode = ctypes.c_uint64(), ctypes.c_uint32()
+        """The core's own words; the lowest two bits of the mode are the privilege level."""
         self.mbec = [False] * space.vtls
         """By VTL: ring 3 executes by the right UX, not KX."""
         self.own: set[int] = set()
@@ -80,7 +78,7 @@ class Fill:
         `own`: it is not the guest's, but the processor's."""
         fetch = access is _EXECUTE
         user = self.mode.value & _CPL == _CPL and not (own or gva >> PAGE_SHIFT in self.own)
-        leads = self.tables.translate(self.cr3(), gva, access is _WRITE, fetch, user)
+        leads = self.tables.translate(self.cr3.value, gva, access is _WRITE, fetch, user)
         if fetch and (self.lookahead or self.trying):
             return self._ahead(gva, None if leads is None else leads[0])
         if leads is None:

@@ -55,5 +55,5 @@ class Linear:
         denied = self._fill.refused(gva)
         assert denied is not None
         if denied.gpa is None:
-            return FaultError(page_fault(self._fill.tables, self._fill.cr3(), gva, denied.access))
+            return FaultError(page_fault(self._fill.tables, self._fill.cr3.value, gva, denied.access))
         return UnreachableError(denied)

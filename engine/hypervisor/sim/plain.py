@@ -39,9 +39,10 @@ class Plain:
 
     def ask(self, denied: Denied) -> tuple[DeniedStore, AnyExit] | None:
         """What waits, and how it is told; None when only a trial can tell, or a trap has to follow."""
-        if self._core.traps():
+        live = self._core.live
+        if live.traps:
             return None
-        registers = self._core.general()
+        registers = live.general()
         where = self._cpu.where(registers[_RIP])
         store = _store(where["code"], registers, denied)
         return None if store is None else (store, memory_exit(self._cpu.space, store.piece, store.asked, where))
@@ -72,7 +73,7 @@ class Plain:
         return True
 
     def _skip_to(self, rip: int) -> None:
-        self._core.skip_to(rip)
+        self._core.live.rip = rip
         self._core.executed += 1
 
 

@@ -49,10 +49,10 @@ class Processor:
         self.rings = self.fill.rings = [Ring(space.ring_size) for _ in range(space.vtls) if space.ring_size]
         self.core = Core((0, ram.size, ram.address), (SCRATCH, PAGES * PAGE_SIZE, scratch.address), self.fill)
         self.core.enter_long_mode(cr3)
-        self.fill.cr3, self.fill.mode = self.core.cr3, self.core.mode
+        self.fill.cr3, self.fill.mode = self.core.live.cr3, self.core.live.mode
         self.screen = self.fill.screen
         self.screen.core = self.core
-        self.text = GuestText(self.fill.tables, self.core.cr3, space, ram)
+        self.text = GuestText(self.fill.tables, self.core.live.cr3, space, ram)
         self.core.instructions.guard = Guard(self.core, space, self._code_at_rip)
         self.linear = Linear(self.fill, ram, code)
         self.trial = Trial(self.core, self.fill, scratch, space, memory)
@@ -117,7 +117,7 @@ class Processor:
         # A load of what is to be stored back asks for the right to write at once, as KVM's emulator does too.
         writes = denied.access is Access.READ and any(one.access == (Access.READ, Access.WRITE) for one in used)
         access = Access.WRITE if writes else denied.access
-        return page_fault(self.fill.tables, self.core.cr3(), denied.gva, access, self.fill.user and not own)
+        return page_fault(self.fill.tables, self.core.live.cr3.value, denied.gva, access, self.fill.user and not own)
 
     def is_own(self, denied: Denied) -> bool:
         """An access in ring 3 that is none of its instruction's operands: to descriptor tables or the TSS."""

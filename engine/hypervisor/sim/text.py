@@ -1,6 +1,6 @@
 """The guest's code as the VMM reads it: by virtual address, through tables and slots, whatever the masks say."""
 
-from collections.abc import Callable
+import ctypes
 
 from engine.hypervisor.sim.ram import Ram
 from engine.hypervisor.sim.space import Space
@@ -10,9 +10,9 @@ from engine.x86.decode import MAX_LENGTH, Instruction, decode
 
 
 class GuestText:
-    """One vCPU's view; `cr3` gives its page tables now."""
+    """One vCPU's view; `cr3` is the core's own word."""
 
-    def __init__(self, tables: Translator, cr3: Callable[[], int], space: Space, ram: Ram) -> None:
+    def __init__(self, tables: Translator, cr3: ctypes.c_uint64, space: Space, ram: Ram) -> None:
         self._tables, self._cr3, self._space, self._ram = tables, cr3, space, ram
 
     def instruction(self, rip: int) -> Instruction | None:
@@ -34,14 +34,14 @@ class GuestText:
 
     def _bytes(self, gva: int, size: int) -> bytes:
         """Up to the first byte that is not there."""
-        leads = self._tables.translate(self._cr3(), gva)
+        leads = self._tables.translate(self._cr3.value, gva)
         slot = None if leads is None else self._space.slots.at(leads[0])
         if leads is not None and slot is not None and gva % PAGE_SIZE <= PAGE_SIZE - size:
             at = slot.offset + leads[0] - slot.base
             return bytes(self._ram.view[at : at + size])
         found = b""
         while len(found) < size:
-            leads = self._tables.translate(self._cr3(), gva + len(found))
+            leads = self._tables.translate(self._cr3.value, gva + len(found))
             at = None if leads is None else self._space.offset(leads[0])
             if at is None:
                 break

@@ -12,7 +12,6 @@ into the running block makes Unicorn begin that instruction twice, which counts 
 """
 
 import ctypes
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -71,10 +70,9 @@ class Core:
         self._fault_address = ctypes.c_uint64.from_address(self._handle.value + address_offset())
         self._batch = Batch(self._handle)
         self._image = Image(self._uc)
-        self._live = Live(self._handle.value)
+        self.live = Live(self._handle.value)
         self.system_registers = EngineSystemRegisters(self._uc, self._image)
         self.shared = SharedState(self._handle)
-        self.mode = self._live.mode
 
     def enter_long_mode(self, cr3: int) -> None:
         """Paging must be on inside the engine too, or MOV to CR3 would not flush its TLB."""
@@ -97,7 +95,7 @@ class Core:
         self._accesses.failure = self._vector = None
         self.instructions.begin()
         self._watcher.begin()
-        status = LIBRARY.uc_emu_start(self._handle, self._live.rip, 0, 0, count)
+        status = LIBRARY.uc_emu_start(self._handle, self.live.rip, 0, 0, count)
         failure = self._accesses.failure or self.instructions.failure
         if failure is not None:
             raise failure
@@ -154,7 +152,7 @@ class Core:
     @property
     def ring(self) -> int:
         """The privilege level."""
-        return self.mode.value & 3
+        return self.live.mode.value & 3
 
     def registers(self) -> Registers:
         return self._batch.read()
@@ -162,22 +160,8 @@ class Core:
     def set_registers(self, registers: Registers) -> None:
         self._batch.write(registers)
 
-    def general(self) -> Sequence[int]:
-        """The same values, in the order of NAMES, without RFLAGS."""
-        return self._live.general()
-
-    def traps(self) -> bool:
-        """Whether a trap follows the next instruction."""
-        return self._live.traps
-
-    def skip_to(self, rip: int) -> None:
-        self._live.rip = rip
-
     def rip(self) -> int:
-        return self._live.rip
-
-    def cr3(self) -> int:
-        return self._live.cr3
+        return self.live.rip
 
     def system(self) -> System:
         self._image.take()
@@ -234,7 +218,7 @@ class Core:
         self._uc._Uc__finalizer()
 
     def _repair(self) -> None:
-        if suspect(self._live.lazy()):
+        if suspect(self.live.lazy()):
             right = self.repaired()
             if right.rflags != self._batch.read().rflags:
                 self.set_registers(right)
@@ -242,7 +226,7 @@ class Core:
     def repaired(self) -> Registers:
         """Registers in the middle of a block, where the engine's flags may be wrong (flags.py)."""
         registers = self._batch.read()
-        return msgspec.structs.replace(registers, rflags=repaired(registers.rflags, self._live.lazy()))
+        return msgspec.structs.replace(registers, rflags=repaired(registers.rflags, self.live.lazy()))
 
     def _on_exception(self, _uc: Any, vector: int, _data: Any) -> None:
         # The first one only: what comes after the stop is not to happen.

@@ -33,7 +33,7 @@ class Live:
         self._words: Any = (ctypes.c_uint64 * count).from_address(base + general_offset())
         self._rip = ctypes.c_uint64.from_address(base + general_offset() + 8 * _PLACES["rip"])
         self._flags = ctypes.c_uint64.from_address(base + lazy_offset() - 8)
-        self._cr3 = ctypes.c_uint64.from_address(base + cr3_offset())
+        self.cr3 = ctypes.c_uint64.from_address(base + cr3_offset())
         self.mode = ctypes.c_uint32.from_address(base + segments_offset() - 8)
         """hflags: the lowest two bits are the privilege level."""
         self._lazy = (ctypes.c_char * LAZY.size).from_address(base + lazy_offset())
@@ -54,10 +54,6 @@ class Live:
     @rip.setter
     def rip(self, value: int) -> None:
         self._rip.value = value
-
-    @property
-    def cr3(self) -> int:
-        return self._cr3.value
 
     def lazy(self) -> Lazy:
         return Lazy(*LAZY.unpack_from(self._lazy))

@@ -42,17 +42,17 @@ def _core(cr3: int) -> Core:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_they_are_read_as_they_were_set(core: Core, values: Registers) -> None:
     core.set_registers(values)
-    assert core.general() == msgspec.structs.astuple(values)[:-1]
-    assert core.traps() == bool(values.rflags & TF)
+    assert core.live.general() == msgspec.structs.astuple(values)[:-1]
+    assert core.live.traps == bool(values.rflags & TF)
     assert core.rip() == values.rip
-    assert core.cr3() == PML4
+    assert core.live.cr3.value == PML4
 
 
 @given(VALUES, WORD)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_instruction_is_skipped_and_nothing_else(core: Core, values: Registers, rip: int) -> None:
     core.set_registers(values)
-    core.skip_to(rip)
+    core.live.rip = rip
     assert core.registers() == msgspec.structs.replace(values, rip=rip)
 
 
@@ -62,5 +62,5 @@ def test_two_engines_have_their_own(core: Core, values: Registers) -> None:
     core.set_registers(Registers())
     with closing(_core(PML4 + 0x1000)) as other:
         other.set_registers(values)
-        assert (core.registers(), core.cr3()) == (Registers(), PML4)
-        assert (other.rip(), other.cr3()) == (values.rip, PML4 + 0x1000)
+        assert (core.registers(), core.live.cr3.value) == (Registers(), PML4)
+        assert (other.rip(), other.live.cr3.value) == (values.rip, PML4 + 0x1000)
