@@ -49,9 +49,10 @@ class DirtyLogs:
 
     def mark_outside(self, slot: Memslot, gfn: int) -> None:
         """Written by the VMM: no ring takes it."""
-        if self.way != "ring":
-            self.mark(slot, gfn)
-        elif slot.slot in self._logs:
+        log = self._logs.get(slot.slot)
+        if log is not None and self.way != "ring":
+            log.mark(gfn - (slot.base >> 12))
+        elif log is not None:
             self._outside.add((slot.slot, gfn - (slot.base >> 12)))
 
     def to_rings(self) -> None:

@@ -26,15 +26,14 @@ class Lazy(msgspec.Struct, frozen=True, gc=False):
     operation: int
 
 
-def suspect(lazy: Lazy) -> bool:
+def suspect(operation: int, operand: int) -> bool:
     """Whether they may be wrong at all."""
-    affected = _FIRST <= lazy.operation < _LOGIC or _SHL <= lazy.operation <= _LAST
-    return affected and not lazy.operand & ~ARITHMETIC
+    return (_FIRST <= operation < _LOGIC or _SHL <= operation <= _LAST) and not operand & ~ARITHMETIC
 
 
 def repaired(rflags: int, lazy: Lazy) -> int:
     """`rflags` as Unicorn computes them from `lazy`, or as they must have been."""
-    if not suspect(lazy):
+    if not suspect(lazy.operation, lazy.operand):
         return rflags
     fits = lazy.operand & (_PF | _ZF | _SF) == _of_result(lazy.result, 8 << ((lazy.operation - _FIRST) & 3))
     return (rflags & ~ARITHMETIC) | lazy.operand if fits else rflags

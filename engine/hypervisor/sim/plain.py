@@ -58,7 +58,7 @@ class Plain:
     def pass_out(self, access: PortAccess) -> bool:
         """Whether it has happened: OUT changes nothing but RIP, whatever the answer."""
         rip = access.before.rip
-        length = plain_out(self._cpu.text.shown(rip)[0], rip)
+        length = plain_out(self._cpu.text.line(rip).code, rip)
         if access.value is None or length is None or access.before.rflags & RFLAGS_TF:
             return False
         self._skip_to(rip + length)

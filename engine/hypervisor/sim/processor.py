@@ -127,7 +127,7 @@ class Processor:
 
     def _operands(self) -> list[Operand]:
         registers = self.core.registers()
-        return memory_operands(self.text.shown(registers.rip)[0], registers.rip, registers)
+        return memory_operands(self.text.line(registers.rip).code, registers.rip, registers)
 
     @contextmanager
     def _shown(self, vtl: int) -> Generator[None]:
@@ -142,14 +142,14 @@ class Processor:
         self.core.set_state(own)
 
     def _code_at_rip(self) -> bytes:
-        return self.text.shown(self.core.rip())[0]
+        return self.text.line(self.core.rip()).code
 
     def where(self, rip: int | None = None) -> Where:
         """Of the instruction at RIP, or at `rip`."""
         if rip is None:
             rip = self.core.rip()
-        code, text = self.text.shown(rip)
-        return {"vcpu": self.index, "vtl": self.vtl, "rip": rip, "code": code, "text": text}
+        line = self.text.line(rip)
+        return {"vcpu": self.index, "vtl": self.vtl, "rip": rip, "code": line.code, "text": line.text}
 
 
 def _covers(operand: Operand, page: int) -> bool:

@@ -30,7 +30,7 @@ from engine.hypervisor.sim.cpu.live import Live
 from engine.hypervisor.sim.cpu.shared_state import SharedState
 from engine.hypervisor.sim.cpu.system_registers import EngineSystemRegisters
 from engine.hypervisor.sim.deliver import Segment, System
-from engine.hypervisor.sim.flags import repaired, suspect
+from engine.hypervisor.sim.flags import repaired
 from engine.hypervisor.sim.stop import Denied, Raised, Stop, Watcher
 from engine.model.layout import DESCRIPTORS
 from engine.model.registers import Registers
@@ -104,7 +104,7 @@ class Core:
         return stop
 
     def _stop(self, count: int, status: int) -> Stop:
-        begun, found = self.begun, self.instructions
+        begun, found = self._counter.value, self.instructions
         if found.port is not None and status == uc.UC_ERR_OK:
             return Stop("io", found.at, found.port)
         if found.guarded is not None and begun <= count:
@@ -218,7 +218,7 @@ class Core:
         self._uc._Uc__finalizer()
 
     def _repair(self) -> None:
-        if suspect(self.live.lazy()):
+        if self.live.suspect:
             right = self.repaired()
             if right.rflags != self._batch.read().rflags:
                 self.set_registers(right)

@@ -18,7 +18,7 @@ from engine.hypervisor.sim.cpu.calibration import (
     live_address,
     segments_offset,
 )
-from engine.hypervisor.sim.flags import Lazy
+from engine.hypervisor.sim.flags import Lazy, suspect
 from engine.model.registers import NAMES
 
 _PLACES = {name.lower(): place for place, name in enumerate((*GENERAL, "RIP"))}
@@ -57,3 +57,9 @@ class Live:
 
     def lazy(self) -> Lazy:
         return Lazy(*LAZY.unpack_from(self._lazy))
+
+    @property
+    def suspect(self) -> bool:
+        """Whether the flags may be wrong after a fault."""
+        _, operand, operation = LAZY.unpack_from(self._lazy)
+        return suspect(operation, operand)
