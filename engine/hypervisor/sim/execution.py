@@ -122,7 +122,7 @@ class Execution:
 
     def _is_sti(self) -> bool:
         """The next instruction sets IF, with effect from the one after."""
-        return self._cpu.text.shown(self._core.rip())[1] == "sti" and not self._takes_interrupts()
+        return self._cpu.text.line(self._core.rip()).text == "sti" and not self._takes_interrupts()
 
     def _ended(self, stop: Stop) -> None:
         if stop.denied is not None:
