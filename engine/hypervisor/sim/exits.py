@@ -79,8 +79,19 @@ def memory_exit(space: Space, piece: Piece, found: Verdict, where: Where) -> Any
     else:
         reason = "no slot" if found is Verdict.VOID else "READONLY slot"
     raw = f"TLB fill refused {piece.access} at {piece.gpa:#x}: {reason}"
+    # One by one: to unpack `where` takes longer than all the rest.
     return _KINDS[found](
-        raw=raw, gpa=piece.gpa, access=piece.access, size=piece.size, data=piece.data, gva=piece.gva, **where
+        vcpu=where["vcpu"],
+        vtl=where["vtl"],
+        rip=where["rip"],
+        code=where["code"],
+        text=where["text"],
+        raw=raw,
+        gpa=piece.gpa,
+        gva=piece.gva,
+        access=piece.access,
+        size=piece.size,
+        data=piece.data,
     )
 
 
