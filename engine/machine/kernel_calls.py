@@ -8,12 +8,13 @@ from engine.model.events import ExitTaken, HypercallServed
 from engine.model.exits import HypercallExit
 from engine.model.resolution import Complete
 from engine.vsm.calls.post_message import POST_MESSAGE
+from engine.vsm.calls.signal_event import SIGNAL_EVENT
 from engine.vsm.dispatch import serve
 from engine.vsm.parameters import CallRegisters, Denied, Undefined
 from engine.vsm.view import Caller
 
-LEFT = {POST_MESSAGE.code: POST_MESSAGE}
-"""Calls on masks and VTLs the kernel refuses by itself; SignalEvent, which it leaves too, has no port here either."""
+LEFT = {call.code: call for call in (POST_MESSAGE, SIGNAL_EVENT)}
+"""Calls on masks and VTLs the kernel refuses by itself."""
 
 
 def answer_kernel_call(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: HypercallExit) -> Answered:

@@ -41,7 +41,13 @@ OTHERNESS = (
 MOVED = "[kvm-slots or [kvm-dirty"
 SHORT = (
     ("-q", "-k", f"not [sim and not ({MOVED})", "tests/engine/conformance"),
-    ("-q", "-k", f"{MOVED} or not test_catalogue", "tests/engine/conformance/test_catalogue.py", *OTHERNESS),
+    (
+        "-q",
+        "-k",
+        f"({MOVED} or not test_catalogue) and not [sim",
+        "tests/engine/conformance/test_catalogue.py",
+        *OTHERNESS,
+    ),
 )
 FULL = (CONTRACT, (*CONFORMANCE, *COMPARED[1:], "tests/engine/machine"))
 # Packages of before the merge of /usr put theirs into /lib.

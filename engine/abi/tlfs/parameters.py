@@ -156,6 +156,12 @@ class PostMessage(ctypes.LittleEndianStructure):
     )
 
 
+class SignalEvent(ctypes.LittleEndianStructure):
+    """HvCallSignalEvent."""
+
+    _fields_ = (("connection_id", ctypes.c_uint32), ("flag_number", ctypes.c_uint16), ("rsvdz", ctypes.c_uint8 * 2))
+
+
 class VtlAccess(ctypes.LittleEndianStructure):
     """Output element of HvCallCheckSparseGpaPageVtlAccess; `result` is a VtlAccessResult."""
 

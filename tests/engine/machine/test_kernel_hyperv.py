@@ -52,6 +52,12 @@ def test_parameters_are_read_from_the_guests_memory(run) -> None:
     assert ran.served == [("PostMessage", "INVALID_PARAMETER", 0)]
 
 
+def test_a_fast_call_has_its_parameters_in_registers(run) -> None:
+    """SignalEvent of connection 1, which the kernel knows as little as we do."""
+    ran = run(*IDENTIFY, call(1 << 16 | CallCode.SignalEvent, 1, page=PLACE))
+    assert ran.served == [("SignalEvent", "INVALID_CONNECTION_ID", 0)]
+
+
 def test_what_the_kernel_serves_itself_does_not_exit(run) -> None:
     """An unknown call, and the registers: the kernel has an identity, a page and an index of its own."""
     ran = run(*IDENTIFY, call(0x999, page=PLACE), rdmsr(interface.MSR_HYPERCALL, FOUND), rdmsr(0x4000_0002, FOUND + 8))
