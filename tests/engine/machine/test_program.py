@@ -63,7 +63,7 @@ def test_an_unknown_guest_gets_the_list_of_those_there_are() -> None:
     [
         ({"base": 0x218000, "guest": "spin"}, "guest", "no such guest for VTL1; there are monitor"),
         ({"base": 0x218000, "guest": "monitor", "params": {"cod": 1}}, "params.cod", "monitor takes code, "),
-        ({"base": 0x3FC000, "guest": "monitor"}, "base", "one writable slot must hold all of it, up to 0x401000"),
+        ({"base": 0x3FC000, "guest": "monitor"}, "base", "one writable slot must hold all of it, up to 0x408000"),
         ({"base": 0x3FF000, "asm": ".zero 0x1000\nhlt"}, "base", "one writable slot must hold all of it"),
         ({"base": 0x218000, "asm": "bogus"}, "asm", "no such instruction"),
     ],
