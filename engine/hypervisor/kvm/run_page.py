@@ -5,6 +5,7 @@ import mmap
 import struct
 
 from engine.abi import kvm, kvm_vcpu
+from engine.abi.x86 import RFLAGS_FIXED
 from engine.model.registers import Registers
 
 _REGISTERS = struct.Struct("<18Q")
@@ -23,8 +24,7 @@ CR8 = kvm.RUN_CR8 // 8
 
 class RunPage:
     """`u8`, `u32`, `u64` index the same bytes, `map` slices them; the run loop reads them without building objects.
-    `general` are the general registers in KVM_GET_REGS order, as the last KVM_RUN left them; `special` is struct
-    kvm_sregs as it is now."""
+    `general` are the general registers in KVM_GET_REGS order, `special` is struct kvm_sregs, both as they are now."""
 
     def __init__(self, fd: int, size: int) -> None:
         self.map = mmap.mmap(fd, size, mmap.MAP_SHARED)
@@ -59,8 +59,12 @@ class RunPage:
         self.u8[kvm.RUN_REQUEST_INTERRUPT_WINDOW] = value
 
     def registers(self) -> Registers:
-        """As the last KVM_RUN left them; stale after a KVM_SET_REGS."""
         return Registers(*_REGISTERS.unpack_from(self.u8, kvm.RUN_SYNC_REGS))
+
+    def put_registers(self, raw: bytes) -> None:
+        """What KVM_SET_REGS was given."""
+        self.u8[kvm.RUN_SYNC_REGS : kvm.RUN_SYNC_REGS + kvm.REGS_SIZE] = raw
+        self.u64[RIP + 1] |= RFLAGS_FIXED
 
     def put_io(self, data: bytes) -> None:
         """The bytes an IN gets."""

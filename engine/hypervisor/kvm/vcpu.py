@@ -70,8 +70,7 @@ class KvmVcpu:
         self._fences.answer(resolution)
 
     def settle(self) -> None:
-        if not self._seat.fds:
-            raise closed("settle")
+        self._require_open("settle")
         if self._fences.waiting is None:
             self._seat.settle()
 
@@ -84,6 +83,7 @@ class KvmVcpu:
             interrupt(self._thread)
 
     def registers(self) -> Registers:
+        self._require_open("registers")
         return self._fences.registers(self._seat.active.registers())
 
     def set_registers(self, registers: Registers) -> None:
@@ -104,6 +104,7 @@ class KvmVcpu:
         system_registers.write(fd, registers)
 
     def xmm(self) -> bytes:
+        self._require_open("xmm")
         return shared_state.xmm(self._seat.active)
 
     def set_xmm(self, data: bytes) -> None:
@@ -125,8 +126,7 @@ class KvmVcpu:
 
     @property
     def cpuid(self) -> tuple[CpuidLeaf, ...]:
-        if not self._seat.fds:
-            raise closed("cpuid")
+        self._require_open("cpuid")
         return leaves(self._seat.fds[0].cpuid)
 
     def set_cpuid(self, leaves: tuple[CpuidLeaf, ...]) -> None:
@@ -169,6 +169,7 @@ class KvmVcpu:
     def _fd(self, vtl: int, call: str) -> VcpuFd:
         """What executes, or will, in the VTL."""
         require_vtl(call, vtl, len(self._space.vtls))
+        self._require_open(call)
         return self._seat.active if vtl == self.vtl else self._seat.fds[vtl]
 
     def _step(self) -> AnyExit:
@@ -201,6 +202,10 @@ class KvmVcpu:
             fd.page.immediate_exit = False
         self._kicked = False
         return exits.interrupted(rip, self.index, self._seat.vtl)
+
+    def _require_open(self, call: str) -> None:
+        if not self._seat.fds:
+            raise closed(call)
 
     def _require_settled(self, call: str) -> None:
         self.settle()

@@ -23,7 +23,7 @@ _REGISTERS = struct.Struct("<18Q")
 
 
 class VcpuFd:
-    """`enter()` is KVM_RUN; what it left is in `page`."""
+    """`enter()` is KVM_RUN; what it left is in `page`, where registers that are set since are put as well."""
 
     def __init__(self, vm: VmFd, id: int) -> None:
         self.vm = vm
@@ -42,13 +42,13 @@ class VcpuFd:
         self.enter = runner(self.fd)
 
     def registers(self) -> Registers:
-        raw = bytearray(kvm.REGS_SIZE)
-        call(self.fd, Ioctl.KVM_GET_REGS, raw)
-        return Registers(*_REGISTERS.unpack(raw))
+        """Without a call."""
+        return self.page.registers()
 
     def set_registers(self, registers: Registers) -> None:
         raw = _REGISTERS.pack(*(getattr(registers, name) for name in Registers.__struct_fields__))
         call(self.fd, Ioctl.KVM_SET_REGS, bytearray(raw))
+        self.page.put_registers(raw)
 
     def sregs(self) -> Sregs:
         """A copy, without a call."""

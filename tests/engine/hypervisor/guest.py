@@ -5,10 +5,20 @@ import pytest
 from engine.conformance.guest import MIB, RAM
 from engine.conformance.guest import Guest as ConformanceGuest
 from engine.model.exits import AnyExit, HltExit, InternalError, MemoryExit, ShutdownExit
+from engine.model.layout import PML4
 from engine.model.resolution import Complete, Resolution
 from engine.model.rights import Rights
+from engine.model.system_registers import Segment, SystemRegisters, TableRegister
 
-__all__ = ["MIB", "RAM", "Guest", "all_exits", "emulates", "facts"]
+__all__ = ["LONG_MODE", "MIB", "RAM", "Guest", "all_exits", "emulates", "facts"]
+
+_CODE, _DATA = Segment(0, 0xFFFF_FFFF, 8, 0xA09B), Segment(0, 0xFFFF_FFFF, 16, 0xC093)
+LONG_MODE = SystemRegisters(
+    cr0=0x8005_0033, cr3=PML4, cr4=0x620, efer=0xD00,
+    cs=_CODE, ds=_DATA, es=_DATA, fs=_DATA, gs=_DATA, ss=_DATA, tr=Segment(0, 0xFFFF, 0, 0x8B),
+    gdtr=TableRegister(0, 23), pat=0x0007_0406_0007_0406,
+)  # fmt: skip
+"""What a vCPU can begin with."""
 
 
 class Guest(ConformanceGuest):

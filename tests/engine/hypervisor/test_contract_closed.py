@@ -18,13 +18,17 @@ from engine.model.memslot import Memslot
 from engine.model.registers import Registers
 from engine.model.resolution import Inject
 from engine.model.rights import Rights
-from tests.engine.hypervisor.guest import MIB, Guest
+from tests.engine.hypervisor.guest import LONG_MODE, MIB, Guest
 
 CALLS: dict[str, Callable[[Guest], Any]] = {
     "run": lambda guest: guest.vcpu.run(),
     "settle": lambda guest: guest.vcpu.settle(),
     "registers": lambda guest: guest.vcpu.registers(),
     "set_registers": lambda guest: guest.vcpu.set_registers(Registers(rip=0x41414141)),
+    "system_registers": lambda guest: guest.vcpu.system_registers(1),
+    "set_system_registers": lambda guest: guest.vcpu.set_system_registers(1, LONG_MODE),
+    "xmm": lambda guest: guest.vcpu.xmm(),
+    "set_xmm": lambda guest: guest.vcpu.set_xmm(bytes(256)),
     "inject": lambda guest: guest.vcpu.inject(Inject(6)),
     "enter_vtl": lambda guest: guest.vcpu.enter_vtl(1),
     "read": lambda guest: guest.memory.read(0, 8),

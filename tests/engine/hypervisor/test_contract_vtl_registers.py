@@ -13,9 +13,9 @@ from engine.model.exits import HltExit
 from engine.model.layout import PAGE_DIRECTORIES, PDPT, PML4
 from engine.model.resolution import Inject
 from engine.model.rights import Rights
-from engine.model.system_registers import Segment, SystemRegisters, TableRegister
+from engine.model.system_registers import Segment, TableRegister
 from engine.x86.paging import PRESENT, WRITABLE
-from tests.engine.hypervisor.guest import Guest
+from tests.engine.hypervisor.guest import LONG_MODE, Guest
 
 OTHER_TABLES = 0x1A0000
 ALIAS = 0x40000000
@@ -164,14 +164,6 @@ def test_x87_registers_and_mxcsr_go_along(guest: Guest) -> None:
     assert (saved[:5], saved[24:28], saved[32:42], saved[48:58]) == (image[:5], mxcsr, values[:10], values[16:26])
 
 
-def _system() -> SystemRegisters:
-    code, data = Segment(0, 0xFFFF_FFFF, 8, 0xA09B), Segment(0, 0xFFFF_FFFF, 16, 0xC093)
-    return SystemRegisters(
-        cr0=0x8005_0033, cr3=PML4, cr4=0x620, efer=0xD00, cs=code, ds=data, es=data, fs=data, gs=data, ss=data,
-        tr=Segment(0, 0xFFFF, 0, 0x8B), gdtr=TableRegister(0, 23), pat=0x0007_0406_0007_0406,
-    )  # fmt: skip
-
-
 REFUSED = {
     "paging without protection": {"cr0": 0x8000_0032},
     "NW without CD": {"cr0": 0xA005_0033},
@@ -201,7 +193,7 @@ REFUSED = {
 def test_what_no_processor_can_have_is_refused_whole(guest: Guest, change: dict[str, object]) -> None:
     before = guest.vcpu.system_registers(1)
     with pytest.raises(HypervisorError) as refused:
-        guest.vcpu.set_system_registers(1, replace(_system(), kernel_gs_base=5, **change))
+        guest.vcpu.set_system_registers(1, replace(LONG_MODE, kernel_gs_base=5, **change))
     assert refused.value.errno == errno.EINVAL
     assert guest.vcpu.system_registers(1) == before
 
@@ -222,14 +214,14 @@ def test_a_bit_that_this_processor_lacks_is_refused(guest: Guest) -> None:
 )
 def test_other_modes_are_not_to_be_had(guest: Guest, change: dict[str, object]) -> None:
     with pytest.raises(Unsupported):
-        guest.vcpu.set_system_registers(1, replace(_system(), **change))
+        guest.vcpu.set_system_registers(1, replace(LONG_MODE, **change))
 
 
 def test_a_vtl_that_is_not_there_has_no_registers(guest: Guest) -> None:
     with pytest.raises(HypervisorError) as read:
         guest.vcpu.system_registers(2)
     with pytest.raises(HypervisorError) as written:
-        guest.vcpu.set_system_registers(-1, _system())
+        guest.vcpu.set_system_registers(-1, LONG_MODE)
     assert {read.value.errno, written.value.errno} == {errno.EINVAL}
 
 
