@@ -1,11 +1,11 @@
-"""The message of a memory intercept, from a protection exit and the registers of the vCPU that made it."""
+"""The message of a memory intercept, from a protection exit and the registers of the VTL that made it."""
 
 from engine.abi import x86
 from engine.abi.tlfs.messages import ExecutionState, InterceptAccess, MemoryAccessInfo
 from engine.model.exits import ProtectionExit
 from engine.model.registers import Registers
 from engine.model.rights import Access
-from engine.model.system_registers import Segment
+from engine.model.system_registers import SystemRegisters
 from engine.vsm.intercept import Intercept, InterceptedRegisters, SynicMessage, encode_message, encode_payload
 from engine.vsm.layout import bits
 
@@ -16,22 +16,19 @@ _ACCESS = {
 }
 _WRITE_BACK = 6
 """HV_CACHE_TYPE: as in the PAT (SDM Vol. 3, 12.12.2)."""
-_LIMIT = 0xFFFF_FFFF
-_CODE = Segment(0, _LIMIT, x86.CODE_SELECTOR, x86.DESCRIPTOR_CODE >> 40 & 0xF0FF)
-_DATA = Segment(0, _LIMIT, x86.DATA_SELECTOR, x86.DESCRIPTOR_DATA >> 40 & 0xF0FF)
-"""As the vCPU was made (docs/guest.md): the contract does not give what a guest has loaded since."""
 
 
-def message_of(exit: ProtectionExit, registers: Registers, ring: int, long: bool) -> bytes:
+def message_of(exit: ProtectionExit, registers: Registers, system: SystemRegisters, long: bool) -> bytes:
     """256 bytes, for SINT0. `long`: with the general registers."""
     fetch = exit.access is Access.EXECUTE
     intercept = Intercept(
         vp=exit.vcpu,
         # "0 for a fetch": what has not been fetched has no length.
         instruction_length=0 if fetch else len(exit.code),
+        cr8=system.cr8,
         access=_ACCESS[exit.access],
-        execution_state=bits(ExecutionState, cpl=ring, cr0_pe=1, efer_lma=1, vtl=exit.vtl),
-        cs=_CODE,
+        execution_state=_state(system, exit.vtl),
+        cs=system.cs,
         rip=exit.rip,
         rflags=registers.rflags,
         cache_type=_WRITE_BACK,
@@ -40,9 +37,20 @@ def message_of(exit: ProtectionExit, registers: Registers, ring: int, long: bool
         gva=exit.gva or 0,
         gpa=exit.gpa,
         instruction=b"" if fetch else exit.code,
-        registers=InterceptedRegisters(_DATA, _DATA, _general(registers)) if long else None,
+        registers=InterceptedRegisters(system.ds, system.ss, _general(registers)) if long else None,
     )
     return encode_message(SynicMessage(payload=encode_payload(intercept)))
+
+
+def _state(system: SystemRegisters, vtl: int) -> int:
+    return bits(
+        ExecutionState,
+        cpl=system.cpl,
+        cr0_pe=bool(system.cr0 & x86.CR0_PE),
+        cr0_am=bool(system.cr0 & x86.CR0_AM),
+        efer_lma=bool(system.efer & x86.EFER_LMA),
+        vtl=vtl,
+    )
 
 
 def _general(of: Registers) -> tuple[int, ...]:

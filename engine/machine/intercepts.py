@@ -39,7 +39,7 @@ def answer_violation(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: ProtectionExit, ram: in
 
 def _tell(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, taken: dict[str, Any], view: MachineView, receiver: int) -> Answered:
     exit: ProtectionExit = taken["exit"]
-    message = message_of(exit, vcpu.registers(), vcpu.ring, vsm.profile.long_intercept)
+    message = message_of(exit, vcpu.registers(), vcpu.system_registers(exit.vtl), vsm.profile.long_intercept)
     posted = post(view, vcpu.index, receiver, message)
     if posted is None:
         return _untold(taken, exit, _why(vsm, vcpu.index, receiver))

@@ -45,6 +45,8 @@ def _broken(registers: SystemRegisters) -> Iterator[Broken]:
     yield from _control(registers)
     if not is_pat(registers.pat):
         yield "pat", registers.pat, "eight memory types"
+    if registers.sysenter_cs >> 16:
+        yield "sysenter_cs", registers.sysenter_cs, "a selector"
     for name in _ADDRESSES:
         if not is_canonical(getattr(registers, name)):
             yield name, getattr(registers, name), "canonical"

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from engine.abi.tlfs.messages import ExecutionState
 from engine.machine.program import check_scenario
 from engine.model.events import InterceptDelivered, MaskChanged, VcpuChanged, VtlSwitched
+from engine.model.system_registers import Segment
 from engine.session.host import Host
 from engine.session.outcome import run_to_end
 from engine.vsm.intercept import Intercept, decode_message, decode_payload
+from engine.vsm.layout import of_bits
 from tests.engine.machine.vsm_guest import (
     ASSIST,
     MESSAGES,
@@ -86,6 +89,18 @@ def test_the_message_tells_the_access(run, code, access, rights) -> None:
     assert found.registers.general[3] == PAGE
     assert bytes(ran.memory[MESSAGES - STATUSES :][:256]) == event.message
     assert ran.words(ASSIST + 8, 1)[0] & 0xFFFF_FFFF == 3
+
+
+def test_the_message_tells_the_segments_and_the_mode(run) -> None:
+    """VTL0 has cleared CR0.AM, set CR8 and loaded a null DS before its store."""
+    change = "xor eax, eax\nmov ds, ax\nmov eax, 6\nmov cr8, rax\nmov rax, cr0\nbtr rax, 18\nmov cr0, rax"
+    (event,) = run(f"{change}\n{STORE}", vtl1=fenced("hlt", rights=READ)).of(InterceptDelivered)
+    found = told(event)
+    assert found.registers is not None
+    assert (found.cs, found.registers.ds) == (Segment(0, 0xFFFF_FFFF, 8, 0xA09B), Segment())
+    assert found.registers.ss == Segment(0, 0xFFFF_FFFF, 16, 0xC093)
+    state = of_bits(ExecutionState, found.execution_state)
+    assert (found.cr8, state.cpl, state.cr0_pe, state.cr0_am, state.efer_lma, state.vtl) == (6, 0, 1, 0, 1, 0)
 
 
 def test_a_load_is_made_again_and_its_register_is_right(run) -> None:

@@ -17,6 +17,7 @@ _TABLES = {"idtr": IDT, "gdtr": GDT}
 _IN_DESCRIPTOR = 8
 """Where a descriptor's upper half has its attributes; among them are four bits of the limit."""
 _ATTRIBUTES = 0xF0FF
+_BUSY = 1 << 1
 
 
 class _Msr(ctypes.Structure):
@@ -65,8 +66,14 @@ class EngineSystemRegisters:
         self._image.put()
 
     def _segment(self, index: int) -> Segment:
+        """The engine leaves two things of a load undone: LTR makes a TSS busy, LLDT of null means none."""
         selector, base, limit, upper = self._image.segment(index)
-        return Segment(base, limit, selector, upper >> _IN_DESCRIPTOR & _ATTRIBUTES)
+        attributes = upper >> _IN_DESCRIPTOR & _ATTRIBUTES
+        if index == TR:
+            attributes |= _BUSY
+        elif index == LDT and not limit and not selector >> 2:
+            attributes = 0
+        return Segment(base, limit, selector, attributes)
 
     def _table(self, index: int) -> TableRegister:
         found = self._image.table(index)
