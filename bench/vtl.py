@@ -137,6 +137,7 @@ def take(machine: Machine, exits: int) -> None:
     """So many exits, each answered as a session answers it, without a log."""
     vcpu = machine.vcpus[0]
     for _ in range(exits):
+        machine.ready(vcpu)
         machine.take(vcpu, vcpu.run())
 
 

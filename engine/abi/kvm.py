@@ -79,6 +79,7 @@ class ExitReason(IntEnum):
     SHUTDOWN = 8
     FAIL_ENTRY = 9
     INTR = 10
+    SET_TPR = 11
     INTERNAL_ERROR = 17
     SYSTEM_EVENT = 24
     HYPERV = 27

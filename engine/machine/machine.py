@@ -18,13 +18,14 @@ from engine.machine.intercepts import answer_violation
 from engine.machine.kernel_calls import answer_kernel_call
 from engine.machine.operations import Effect, carry_out, dirty, set_mask
 from engine.machine.script import Script
-from engine.machine.vsm_events import deliver
+from engine.machine.vsm_delivery import deliver
 from engine.machine.vsm_msrs import MSRS, answer_msr
 from engine.machine.vsm_state import Vsm
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.commands import AnyCommand
 from engine.model.events import CommandTaken, Event, ExitTaken, PhaseChanged, VcpuChanged
-from engine.model.exits import AnyExit, HypercallExit, IoExit, MsrExit, ProtectionExit, RingFullExit
+from engine.model.exits import AnyExit, HltExit, HypercallExit, IoExit, MsrExit, ProtectionExit, RingFullExit
+from engine.model.resolution import Complete
 from engine.model.scenario import OnProtection, Scenario
 
 Record = Callable[[type[Event], dict[str, Any]], None]
@@ -60,6 +61,18 @@ class Machine:
             return None
         return sum(vcpu.instructions or 0 for vcpu in self.vcpus)
 
+    def ready(self, vcpu: Vcpu) -> bool:
+        """Before each run: give the vCPU what waits for it. False: that has ended it."""
+        if vcpu.index not in self.vsm.due:
+            return True
+        with self.lock:
+            try:
+                self.record(deliver(self.vm, self.vsm, vcpu, self.scenario.ram))
+            except (Unsupported, HypervisorError) as error:
+                self.set_state(vcpu.index, "dead", str(error))
+                self.end_if_all_over()
+            return not self.is_over(vcpu.index)
+
     def take(self, vcpu: Vcpu, exit: AnyExit) -> None:
         """Answer an exit that the gate let through, log it, and do what is due after it."""
         self.gate.count(time.monotonic())
@@ -92,9 +105,18 @@ class Machine:
             if self.policy == "intercept":
                 self._carry(vcpu, answer_violation(self.vm, self.vsm, vcpu, exit, self.scenario.ram))
                 return
+        if isinstance(exit, HltExit) and self._wakes(vcpu, exit):
+            return
         found = answer(exit, self.policy)
         self.record([(ExitTaken, {"exit": exit, "resolution": found.resolution, "mask": mask})])
         self._apply(vcpu, exit, found, mask)
+
+    def _wakes(self, vcpu: Vcpu, exit: HltExit) -> bool:
+        """HLT ends at an interrupt, and one waits."""
+        found = deliver(self.vm, self.vsm, vcpu, self.scenario.ram) if vcpu.index in self.vsm.due else []
+        if found:
+            self.record([(ExitTaken, {"exit": exit, "resolution": Complete()}), *found])
+        return bool(found)
 
     def _call(self, vcpu: Vcpu, exit: IoExit) -> None:
         self._carry(vcpu, answer_call(self.vm, self.vsm, vcpu, exit, self.scenario.ram))
@@ -103,8 +125,6 @@ class Machine:
         self.record(answered.logged)
         if answered.stop:
             self.set_state(vcpu.index, "fenced", answered.stop)
-        else:
-            deliver(self.vsm, vcpu)
 
     def _apply(self, vcpu: Vcpu, exit: AnyExit, found: Answer, mask: int | None) -> None:
         # Where the mask leaves all, something else denied it, and there is none to lift: it exits again.

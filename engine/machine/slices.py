@@ -59,6 +59,8 @@ def run_slices(machine: Machine, calls: Calls) -> NoReturn:
         _serve(machine, calls, lambda: 0.0 if machine.gate.is_open else None)
         vcpu = _next_vcpu(machine, turn)
         turn = vcpu.index + 1
+        if not machine.ready(vcpu):
+            continue
         exit = vcpu.run(_budget(machine, lengths))
         machine.position += 1
         if not isinstance(exit, Interrupted):

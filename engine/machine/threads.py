@@ -99,7 +99,7 @@ class ThreadedRunner:
     def _loop(self, vcpu: Vcpu, place: Place) -> None:
         held: AnyExit | None = None
         while self._may_enter(vcpu, place):
-            if held is None:
+            if held is None and self._machine.ready(vcpu):
                 held = self._run(vcpu)
             if held is not None:
                 with self._changed:

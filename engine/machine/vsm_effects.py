@@ -96,15 +96,20 @@ def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEf
             case _:
                 pass
         vsm.partition = apply(vsm.partition, [effect])
-        _follow(vm, vsm, effect)
+        _follow(vm, vsm, vcpu, effect)
     return logged
 
 
-def _follow(vm: Vm, vsm: Vsm, effect: effects.AnyEffect) -> None:
+def _follow(vm: Vm, vsm: Vsm, vcpu: Vcpu, effect: effects.AnyEffect) -> None:
     """What the vm is told of the state as it is now."""
     match effect:
         case effects.SetHypercall(vtl):
             vsm.pages.follow(vm, vsm.partition, vtl)
+        case effects.RequestInterrupt(vp) | effects.SetPendingEvent(vp) | effects.SwitchVtl(vp):
+            vsm.due.add(vp)
+            if vp != vcpu.index:
+                # It is in the guest, or on its way there, and is to look before it goes on.
+                vm.vcpus[vp].kick()
         case effects.SetSecureConfig(vp, _, lower) if vm.capabilities.mbec:
             vm.extension(ModeBasedExecution).set_mbec(vp, lower, vsm.partition.vps[vp].mbec_active(lower))
         case _:

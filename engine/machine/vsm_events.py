@@ -1,12 +1,8 @@
-"""The exception that waits in HvRegisterPendingEvent0 of a VTL, given to a vCPU that is in it."""
+"""HvRegisterPendingEvent0 as the exception that a vCPU takes."""
 
 from engine.abi.tlfs.processor import PendingExceptionEvent
-from engine.hypervisor.contract.protocols import Vcpu
 from engine.hypervisor.contract.vectors import PAGE_FAULT
-from engine.machine.vsm_state import Vsm
 from engine.model.resolution import Inject
-from engine.vsm.apply import apply
-from engine.vsm.effects import SetPendingEvent
 from engine.vsm.layout import of_bits
 
 
@@ -16,11 +12,3 @@ def exception_of(value: int) -> Inject:
     code = event.error_code if event.deliver_error_code else None
     address = event.exception_parameter if event.vector == PAGE_FAULT else None
     return Inject(event.vector, code, address)
-
-
-def deliver(vsm: Vsm, vcpu: Vcpu) -> None:
-    """Last of all that an answer does: to set registers would take back what is injected."""
-    value = vsm.partition.vps[vcpu.index].vtls[vcpu.vtl].pending_event
-    if value:
-        vsm.partition = apply(vsm.partition, [SetPendingEvent(vcpu.index, vcpu.vtl, 0)])
-        vcpu.inject(exception_of(value))

@@ -3,6 +3,7 @@
 from engine.abi.tlfs import interface
 from engine.abi.tlfs.registers import RegisterName as Name
 from engine.abi.tlfs.status import HvStatus
+from engine.abi.tlfs.synic import SINTS
 from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.hypervisor.contract.vectors import GENERAL_PROTECTION
 from engine.machine.hypercalls import Answered
@@ -24,7 +25,7 @@ MSRS: dict[int, int] = {
     interface.MSR_SVERSION: Name.SVERSION,
     interface.MSR_SIMP: Name.SIMP,
     interface.MSR_EOM: Name.EOM,
-}
+} | {interface.MSR_SINT0 + number: Name.SINT0 + number for number in range(SINTS)}
 """Register names by MSR; each VTL has its own of all but the VP index."""
 _REFUSED = Inject(GENERAL_PROTECTION, 0)
 

@@ -44,6 +44,8 @@ class Vsm:
         self.private: dict[tuple[int, int], Private] = {}
         """By vCPU and VTL: what a VTL that is not active goes on with."""
         self.pages = HypercallPages()
+        self.due: set[int] = set()
+        """vCPUs for which something may wait (vsm_delivery), to be looked at before they enter the guest."""
 
 
 def _partition(vcpus: list[Vcpu], mbec: bool) -> PartitionState:

@@ -112,13 +112,21 @@ class HypercallServed(Event, frozen=True, gc=False, kw_only=True, tag="served"):
 
 
 class VtlSwitched(Event, frozen=True, gc=False, kw_only=True, tag="vtl"):
-    """A vCPU goes on in another VTL, by a VTL call, a VTL return or an intercept."""
+    """A vCPU goes on in another VTL, by a VTL call, a VTL return, an intercept or an interrupt."""
 
     vcpu: int
     from_vtl: int
     to_vtl: int
     reason: str
-    """`call`, `return` or `intercept`."""
+    """`call`, `return`, `intercept` or `interrupt`."""
+
+
+class InterruptTaken(Event, frozen=True, gc=False, kw_only=True, tag="interrupt"):
+    """A vCPU has entered the handler of an interrupt that waited for VTL `vtl`."""
+
+    vcpu: int
+    vtl: int
+    vector: int
 
 
 class InterceptDelivered(Event, frozen=True, gc=False, kw_only=True, tag="intercept"):
@@ -154,6 +162,7 @@ AnyEvent = (
     | VcpuChanged
     | HypercallServed
     | VtlSwitched
+    | InterruptTaken
     | InterceptDelivered
     | PhaseChanged
 )

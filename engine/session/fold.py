@@ -15,6 +15,7 @@ from engine.model.events import (
     ExitTaken,
     HypercallServed,
     InterceptDelivered,
+    InterruptTaken,
     MaskChanged,
     PhaseChanged,
     SlotChanged,
@@ -103,6 +104,8 @@ class View:
                 self.vcpus[event.vcpu].state, self.vcpus[event.vcpu].why = event.state, event.why
             case VtlSwitched() | HypercallServed() | InterceptDelivered():
                 self._vsm(event)
+            case InterruptTaken():
+                pass
             case PhaseChanged():
                 self.phase, self.why = event.phase, event.why
 
@@ -131,7 +134,8 @@ class View:
             case VtlSwitched():
                 vcpu = self.vcpus[event.vcpu]
                 vcpu.vtl, vcpu.switches = event.to_vtl, vcpu.switches + 1
-                self._follows(event, self.fresh_outcomes)
+                if event.reason != "interrupt":  # which comes of no exit of this vCPU's
+                    self._follows(event, self.fresh_outcomes)
             case HypercallServed():
                 self._setter = min(max(Setter.VTL1, Setter.VTL1 + event.vtl - 1), MOST_SETTER)
                 self._follows(event, self.fresh_outcomes)

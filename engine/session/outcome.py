@@ -79,7 +79,7 @@ class Outcome(msgspec.Struct, frozen=True):
     hypercalls: list[Called]
     intercepts: list[Intercepted]
     vtl_switches: int
-    """VTL calls and returns, and entries for intercepts."""
+    """VTL calls and returns, and entries for intercepts and interrupts."""
     dirty: list[str]
     dirty_system: list[str]
     dirty_lost: bool

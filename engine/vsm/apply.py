@@ -1,6 +1,7 @@
 """The VSM state after an effect."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -31,28 +32,46 @@ def _partition(state: PartitionState, effect: effects.AnyEffect) -> PartitionSta
 
 def _processor(state: PartitionState, effect: effects.AnyEffect) -> PartitionState:
     match effect:
-        case effects.EnableVpVtl(vp, vtl):
-            return state.with_vp_vtl(vp, vtl, lambda old: replace(old, enabled=True))
         case effects.StartVp(vp, vtl):
             return state.with_vp(vp, lambda old: replace(old, started=True, active_vtl=vtl))
         case effects.SwitchVtl(vp, vtl):
             return state.with_vp(vp, lambda old: replace(old, active_vtl=vtl))
-        case effects.SetPendingEvent(vp, vtl, value):
-            return state.with_vp_vtl(vp, vtl, lambda old: replace(old, pending_event=value))
-        case effects.SetVina(vp, vtl, value):
-            return state.with_vp_vtl(vp, vtl, lambda old: replace(old, vina=value))
-        case effects.SetAssistPage(vp, vtl, value):
-            return state.with_vp_vtl(vp, vtl, lambda old: replace(old, assist_page=value))
-        case effects.SetSynic(vp, vtl, synic):
-            return state.with_vp_vtl(vp, vtl, lambda old: replace(old, synic=synic))
-        case effects.SetSecureConfig(vp, vtl, lower, value):
-            return state.with_vp_vtl(vp, vtl, lambda old: _secure(old, lower, value))
+        case (
+            effects.EnableVpVtl(vp, vtl)
+            | effects.SetPendingEvent(vp, vtl)
+            | effects.RequestInterrupt(vp, vtl)
+            | effects.AcceptInterrupt(vp, vtl)
+            | effects.SetVina(vp, vtl)
+            | effects.SetAssistPage(vp, vtl)
+            | effects.SetSynic(vp, vtl)
+            | effects.SetSecureConfig(vp, vtl)
+        ):
+            return state.with_vp_vtl(vp, vtl, lambda old: replace(old, **_changed(old, effect)))
         case _:
             return state
 
 
-def _secure(state: VpVtl, lower: int, value: int) -> VpVtl:
-    return replace(state, secure=(*state.secure[:lower], value, *state.secure[lower + 1 :]))
+def _changed(old: VpVtl, effect: effects.AnyEffect) -> dict[str, Any]:
+    """Fields of a VTL on a processor."""
+    match effect:
+        case effects.EnableVpVtl():
+            return {"enabled": True}
+        case effects.SetPendingEvent(value=value):
+            return {"pending_event": value}
+        case effects.RequestInterrupt(vector=vector):
+            return {"requested": old.requested | {vector}}
+        case effects.AcceptInterrupt(vector=vector):
+            return {"requested": old.requested - {vector}}
+        case effects.SetVina(value=value):
+            return {"vina": value}
+        case effects.SetAssistPage(value=value):
+            return {"assist_page": value}
+        case effects.SetSynic(synic=synic):
+            return {"synic": synic}
+        case effects.SetSecureConfig(lower=lower, value=value):
+            return {"secure": (*old.secure[:lower], value, *old.secure[lower + 1 :])}
+        case _:
+            return {}
 
 
 def unlocked(state: VpState, vtl: int) -> list[int]:

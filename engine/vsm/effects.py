@@ -82,6 +82,22 @@ class SetPendingEvent(Effect, frozen=True, tag=True):
     value: int
 
 
+class RequestInterrupt(Effect, frozen=True, tag=True):
+    """It waits in the interrupt controller of that VTL."""
+
+    vp: int
+    vtl: int
+    vector: int
+
+
+class AcceptInterrupt(Effect, frozen=True, tag=True):
+    """The VTL has taken it."""
+
+    vp: int
+    vtl: int
+    vector: int
+
+
 class SetVina(Effect, frozen=True, tag=True):
     vp: int
     vtl: int
@@ -137,6 +153,8 @@ AnyEffect = (
     | SetGuestOsId
     | SetHypercall
     | SetPendingEvent
+    | RequestInterrupt
+    | AcceptInterrupt
     | SetVina
     | SetAssistPage
     | SetSynic

@@ -60,6 +60,8 @@ class VpVtl(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = False
     pending_event: int = 0
     """HvRegisterPendingEvent0, 128 bits."""
+    requested: frozenset[int] = frozenset()
+    """Vectors of interrupts that wait: the request register of this VTL's interrupt controller."""
     vina: int = 0
     """HvRegisterVsmVina."""
     assist_page: int = 0

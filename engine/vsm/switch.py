@@ -15,7 +15,9 @@ from engine.vsm.view import Caller
 
 _CONTROL: int = VpAssistPage.vtl_control.offset
 _REASON: int = _CONTROL + VtlControl.entry_reason.offset
-_VINA: int = _REASON + 4
+VINA: int = _REASON + 4
+ASSERTED = b"\x01"
+"""Of the assist page's VinaStatus."""
 _RETURN: int = _CONTROL + VtlControl.return_rax.offset
 _TLB_LOCKED = 0b10
 
@@ -90,5 +92,5 @@ def enter(partition: PartitionState, vp: int, vtl: int, reason: EntryReason) -> 
         effects.append(WriteMemory(page + _REASON, reason.to_bytes(4, "little"), vtl))
         # "cleared on the next entry to the VTL" (Virtual Interrupt Notification Assist).
         if of_bits(VsmVina, own.vina).auto_reset:
-            effects.append(WriteMemory(page + _VINA, b"\x00", vtl))
+            effects.append(WriteMemory(page + VINA, b"\x00", vtl))
     return Switched(from_vtl=state.active_vtl, to_vtl=vtl, reason=reason, effects=tuple(effects))

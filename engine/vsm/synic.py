@@ -5,7 +5,9 @@ from msgspec.structs import replace
 
 from engine.abi.tlfs import messages
 from engine.abi.tlfs.interface import PAGE_SIZE
-from engine.vsm.effects import AnyEffect, SetSynic, WriteMemory
+from engine.abi.tlfs.synic import Sint
+from engine.vsm.effects import AnyEffect, RequestInterrupt, SetSynic, WriteMemory
+from engine.vsm.layout import of_bits
 from engine.vsm.synic_state import Synic
 from engine.vsm.view import View
 
@@ -55,11 +57,15 @@ def _slot(own: Synic) -> int | None:
 
 
 def _delivered(vp: int, vtl: int, own: Synic, slot: int, queue: tuple[bytes, ...]) -> tuple[AnyEffect, ...]:
-    """The first of `queue` in the slot, flagged where others wait."""
+    """The first of `queue` in the slot, flagged where others wait; and the interrupt of SINT0, which is lost where that
+    is masked (Messages)."""
     first, rest = queue[0], queue[1:]
     if rest:
         first = first[:_FLAGS] + _PENDING + first[_FLAGS + 1 :]
-    return (WriteMemory(slot, first, vtl), SetSynic(vp, vtl, replace(own, waiting=rest)))
+    source = of_bits(Sint, own.sources[messages.INTERCEPT_SINT])
+    # "Polling: unmasking an interrupt source, except that an actual interrupt is not generated" (SINTx Registers).
+    interrupt = () if source.masked or source.polling else (RequestInterrupt(vp, vtl, source.vector),)
+    return (WriteMemory(slot, first, vtl), SetSynic(vp, vtl, replace(own, waiting=rest)), *interrupt)
 
 
 def _is_free(view: View, slot: int) -> bool:

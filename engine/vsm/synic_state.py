@@ -3,15 +3,18 @@
 import msgspec
 
 from engine.abi.tlfs import interface
+from engine.abi.tlfs.synic import SINT_RESET, SINTS
 
 
 class Synic(msgspec.Struct, frozen=True, kw_only=True):
-    """As at creation and reset: off, no message page, nothing queued."""
+    """As at creation and reset: off, no message page, all sources masked, nothing queued."""
 
     control: int = 0
     """HV_X64_MSR_SCONTROL; its reserved bits are kept as written (RsvdP)."""
     message_page: int = 0
     """HV_X64_MSR_SIMP."""
+    sources: tuple[int, ...] = (SINT_RESET,) * SINTS
+    """HV_X64_MSR_SINT0 to 15."""
     waiting: tuple[bytes, ...] = ()
     """Messages for SINT0 that wait until its slot is empty, in order."""
 

@@ -5,6 +5,7 @@ from functools import partial
 from engine.abi.tlfs import interface, registers
 from engine.abi.tlfs.registers import RegisterName
 from engine.abi.tlfs.status import HvStatus
+from engine.abi.tlfs.synic import VECTORS
 from engine.model.rights import Rights, is_valid_mask
 from engine.vsm import effects
 from engine.vsm.layout import bits, of_bits
@@ -103,7 +104,11 @@ def _vina(view: View, vp: int, vtl: int) -> int:
     return view.partition.vps[vp].vtls[vtl].vina
 
 
-def _set_vina(view: View, vp: int, vtl: int, value: int) -> Changes:
+def _set_vina(view: View, vp: int, vtl: int, value: int) -> Changes | HvStatus:
+    """TLFS has no rule for the vector; one that no interrupt has could not be delivered."""
+    new = of_bits(registers.VsmVina, value)
+    if new.enabled and new.vector not in VECTORS:
+        return _BAD
     return (effects.SetVina(vp, vtl, value),)
 
 

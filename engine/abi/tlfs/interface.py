@@ -7,6 +7,7 @@ from enum import IntEnum
 class CallCode(IntEnum):
     """HvCall*, bits 15:0 of the input value."""
 
+    SendSyntheticClusterIpi = 0x000B
     ModifyVtlProtectionMask = 0x000C
     EnablePartitionVtl = 0x000D
     EnableVpVtl = 0x000F
@@ -89,6 +90,7 @@ MSR_SCONTROL = 0x4000_0080
 MSR_SVERSION = 0x4000_0081
 MSR_SIMP = 0x4000_0083
 MSR_EOM = 0x4000_0084
+MSR_SINT0 = 0x4000_0090
 HYPERCALL_ENABLE = 1 << 0
 HYPERCALL_LOCKED = 1 << 1
 VP_ASSIST_ENABLE = 1 << 0

@@ -6,6 +6,17 @@ from engine.abi.tlfs.messages import MESSAGE_PAYLOAD
 from engine.abi.tlfs.processor import InitialVpContext
 
 
+class SendSyntheticClusterIpi(ctypes.LittleEndianStructure):
+    """HvCallSendSyntheticClusterIpi; `target_vtl` is an HV_INPUT_VTL, a bit of `processors` a VP index."""
+
+    _fields_ = (
+        ("vector", ctypes.c_uint32),
+        ("target_vtl", ctypes.c_uint8),
+        ("padding", ctypes.c_uint8 * 3),
+        ("processors", ctypes.c_uint64),
+    )
+
+
 class ModifyVtlProtectionMask(ctypes.LittleEndianStructure):
     """HvCallModifyVtlProtectionMask; `target_vtl` is an HV_INPUT_VTL."""
 

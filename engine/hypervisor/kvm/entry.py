@@ -20,6 +20,7 @@ _IO, _MMIO, _DEBUG = int(ExitReason.IO), int(ExitReason.MMIO), int(ExitReason.DE
 _INTERNAL_ERROR, _MEMORY_FAULT = int(ExitReason.INTERNAL_ERROR), int(ExitReason.MEMORY_FAULT)
 _HYPERV = int(ExitReason.HYPERV)
 _RING_FULL = int(ExitReason.DIRTY_RING_FULL)
+_SET_TPR = int(ExitReason.SET_TPR)
 _MSR = (int(ExitReason.X86_RDMSR), int(ExitReason.X86_WRMSR))
 _EHWPOISON = 133
 Interruption = Callable[[], AnyExit | None]
@@ -87,6 +88,9 @@ class Entry:
             self._seat.end_step()
             if reason == _DEBUG:
                 return None
+        if reason == _SET_TPR:
+            # The guest has lowered CR8, and kernels without a local APIC tell; the instruction is done.
+            return None
         return exits.plain(page, self._index, self._seat.vtl)
 
     def _ring_full(self) -> AnyExit | None:

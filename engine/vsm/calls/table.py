@@ -7,6 +7,7 @@ from engine.vsm.calls.enable_partition_vtl import ENABLE_PARTITION_VTL
 from engine.vsm.calls.enable_vp_vtl import ENABLE_VP_VTL
 from engine.vsm.calls.modify_protection_mask import MODIFY_VTL_PROTECTION_MASK
 from engine.vsm.calls.post_message import POST_MESSAGE
+from engine.vsm.calls.send_synthetic_cluster_ipi import SEND_SYNTHETIC_CLUSTER_IPI
 from engine.vsm.calls.signal_event import SIGNAL_EVENT
 from engine.vsm.calls.start_virtual_processor import START_VIRTUAL_PROCESSOR
 from engine.vsm.calls.translate import TRANSLATE_VIRTUAL_ADDRESS
@@ -18,6 +19,7 @@ def calls(profile: Profile) -> dict[int, Call]:
     """Those of the profile: one call has its elements of another size."""
     padded = profile.padded_index
     found = (
+        SEND_SYNTHETIC_CLUSTER_IPI,
         MODIFY_VTL_PROTECTION_MASK,
         ENABLE_PARTITION_VTL,
         ENABLE_VP_VTL,

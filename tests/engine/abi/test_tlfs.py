@@ -10,6 +10,7 @@ from engine.abi.tlfs.status import HvStatus
 Struct = type[ctypes.LittleEndianStructure]
 
 SIZES: dict[Struct, int] = {
+    parameters.SendSyntheticClusterIpi: 16,
     parameters.ModifyVtlProtectionMask: 16,
     parameters.GpaPage: 8,
     parameters.EnablePartitionVtl: 16,
@@ -31,6 +32,7 @@ SIZES: dict[Struct, int] = {
     processor.SegmentRegister: 16,
     processor.TableRegister: 16,
     processor.InitialVpContext: 224,
+    processor.PendingExceptionEvent: 16,
     processor.VtlControl: 24,
     processor.VpAssistPage: 4096,
     messages.Message: 256,
@@ -48,6 +50,10 @@ OFFSETS: list[tuple[Struct, str, int, int]] = [
     (parameters.SignalEvent, "connection_id", 0, 4),
     (parameters.SignalEvent, "flag_number", 4, 2),
     (parameters.SignalEvent, "rsvdz", 6, 2),
+    (parameters.SendSyntheticClusterIpi, "vector", 0, 4),
+    (parameters.SendSyntheticClusterIpi, "target_vtl", 4, 1),
+    (parameters.SendSyntheticClusterIpi, "padding", 5, 3),
+    (parameters.SendSyntheticClusterIpi, "processors", 8, 8),
     (parameters.ModifyVtlProtectionMask, "partition_id", 0, 8),
     (parameters.ModifyVtlProtectionMask, "map_flags", 8, 4),
     (parameters.ModifyVtlProtectionMask, "target_vtl", 12, 1),

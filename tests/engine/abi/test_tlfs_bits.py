@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from engine.abi.tlfs import interface, memory, messages, parameters, processor, registers
+from engine.abi.tlfs import interface, memory, messages, parameters, processor, registers, synic
 
 Struct = type[ctypes.LittleEndianStructure]
 
@@ -38,6 +38,14 @@ BITS: list[tuple[Struct, str, int, int]] = [
     (registers.VsmVina, "enabled", 8, 1),
     (registers.VsmVina, "auto_reset", 9, 1),
     (registers.VsmVina, "auto_eoi", 10, 1),
+    (synic.Sint, "vector", 0, 8),
+    (synic.Sint, "masked", 16, 1),
+    (synic.Sint, "auto_eoi", 17, 1),
+    (synic.Sint, "polling", 18, 1),
+    (processor.PendingExceptionEvent, "event_pending", 0, 1),
+    (processor.PendingExceptionEvent, "event_type", 1, 3),
+    (processor.PendingExceptionEvent, "deliver_error_code", 8, 1),
+    (processor.PendingExceptionEvent, "vector", 16, 16),
     (registers.VsmCapabilitiesHighFirst, "dr6_shared", 63, 1),
     (registers.VsmCapabilitiesHighFirst, "mbec_vtls", 47, 16),
     (registers.VsmCapabilitiesHighFirst, "deny_lower_vtl_startup", 46, 1),

@@ -124,19 +124,19 @@ def guest(*vtl0: str, vtl1: tuple[str, ...] = ()) -> str:
     return "\n".join([_PROLOGUE, *vtl0, "hlt", "vtl1:", *vtl1, "hlt"])
 
 
-def idt(*gates: tuple[int, str]) -> str:
+def idt(*gates: tuple[int, str], table: int = IDT) -> str:
     """Gates of an IDT in a page of its own, each (vector, label of its handler), and LIDT."""
     limit = 16 * (max(vector for vector, _ in gates) + 1) - 1
-    lines = [_gate(vector, label) for vector, label in gates]
-    pointer = f"mov rbx, {IDT + 0xFF0:#x}\nmov word ptr [rbx], {limit:#x}\nmov rax, {IDT:#x}\nmov [rbx + 2], rax"
+    lines = [_gate(table + 16 * vector, label) for vector, label in gates]
+    pointer = f"mov rbx, {table + 0xFF0:#x}\nmov word ptr [rbx], {limit:#x}\nmov rax, {table:#x}\nmov [rbx + 2], rax"
     return "\n".join([*lines, pointer, "lidt [rbx]"])
 
 
-def _gate(vector: int, label: str) -> str:
+def _gate(at: int, label: str) -> str:
     """A 64-bit interrupt gate (SDM Vol. 3, 6.14.1)."""
     return f"""
         mov rax, {label}
-        mov rbx, {IDT + 16 * vector:#x}
+        mov rbx, {at:#x}
         mov [rbx], rax
         mov word ptr [rbx + 2], 8
         mov word ptr [rbx + 4], 0x8e00
@@ -144,3 +144,8 @@ def _gate(vector: int, label: str) -> str:
         mov [rbx + 6], ax
         shr rax, 16
         mov [rbx + 8], rax"""
+
+
+def interrupt(vector: int, vtl: int, processors: int = 1) -> str:
+    """SendSyntheticClusterIpi, fast, for a VTL of these processors."""
+    return call(0x1_000B, vector | (0x10 | vtl) << 32, processors)

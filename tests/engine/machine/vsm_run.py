@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.machine.build import build
 from engine.model.events import Event, ExitTaken, HypercallServed, VcpuChanged
-from engine.model.exits import ProtectionExit
+from engine.model.exits import Interrupted, ProtectionExit
 from engine.session.host import Host
 from tests.engine.machine.vsm_guest import PAGE, STATUSES
 
@@ -20,7 +20,9 @@ class Ran:
         try:
             vcpu = machine.vcpus[0]
             while not machine.is_over(0):
-                machine.take(vcpu, vcpu.run())
+                exit = vcpu.run() if machine.ready(vcpu) else None
+                if exit and not isinstance(exit, Interrupted):
+                    machine.take(vcpu, exit)
             self.memory = machine.vm.memory().read(STATUSES, 0x20000)
             self.statuses = self.words(STATUSES, 8)
             self.page = self.words(PAGE, 1)[0]

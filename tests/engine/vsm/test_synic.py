@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from engine.abi.tlfs.messages import MESSAGE_SIZE
 from engine.abi.tlfs.registers import RegisterName as Name
 from engine.abi.tlfs.status import HvStatus
+from engine.vsm.effects import AcceptInterrupt
 from engine.vsm.intercept import SynicMessage, encode_message
 from engine.vsm.synic import MOST_WAITING, Posted, post
 from engine.vsm.vsm_registers import RULES
@@ -128,6 +129,33 @@ def test_each_vtl_and_processor_has_its_own_synic(guest) -> None:
 
 def test_a_message_page_beyond_the_gpa_space_is_refused(guest) -> None:
     assert write(guest, Name.SIMP, 1 << 60 | 1) is HvStatus.INVALID_REGISTER_VALUE
+
+
+@pytest.mark.parametrize(("sint", "asked"), [(0x50, {0x50}), (0x1_0050, set()), (0x4_0050, set())])
+def test_a_delivered_message_asks_for_the_interrupt_of_an_open_source(guest, sint, asked) -> None:
+    """Masked, and polling: none. Nor does a message that waits ask before it is delivered."""
+    write(guest, Name.SINT0, sint)
+    posted(guest, MESSAGES[0])
+    assert guest.partition.vps[0].vtls[1].requested == asked
+    guest.perform([AcceptInterrupt(0, 1, 0x50)])
+    posted(guest, MESSAGES[1])
+    assert guest.partition.vps[0].vtls[1].requested == set()
+    empty(guest)
+    write(guest, Name.EOM, 0)
+    assert guest.partition.vps[0].vtls[1].requested == asked
+
+
+def test_sources_are_masked_at_first_and_keep_all_bits(guest) -> None:
+    for number in range(16):
+        assert RULES[Name.SINT0 + number].read(guest, 0, 1) == 0x1_0000
+    write(guest, Name.SINT15, 0xFF)
+    assert [RULES[name].read(guest, 0, 1) for name in (Name.SINT0, Name.SINT15)] == [0x1_0000, 0xFF]
+
+
+@pytest.mark.parametrize(("sint", "taken"), [(0x0F, False), (0x10, True), (0x1_000F, True)])
+def test_a_vector_below_16_is_refused_unless_masked(guest, sint, taken) -> None:
+    found = write(guest, Name.SINT0, sint)
+    assert (found is not HvStatus.INVALID_REGISTER_VALUE) == taken
 
 
 def test_event_flags_are_not_kept() -> None:

@@ -132,6 +132,12 @@ def test_a_tlb_lock_is_seen_from_the_lower_vtl() -> None:
     assert [guest.partition.vps[0].tlb_locked(vtl) for vtl in (0, 1)] == [True, False]
 
 
+def test_vina_has_a_vector_that_an_interrupt_can_have() -> None:
+    guest = Partition().enable(1)
+    assert write(guest, Name.VSM_VINA, 1 << 8 | 15) is BAD
+    assert [write(guest, Name.VSM_VINA, value) for value in (15, 1 << 8 | 16)] == [15, 1 << 8 | 16]
+
+
 def test_vina_keeps_all_bits_and_is_each_vtls_own() -> None:
     guest = Partition().enable(1)
     value = (1 << 64) - 1
