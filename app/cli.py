@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,8 @@ def _print_outcome(outcome: Outcome) -> None:
     print(f"hypervisor  {outcome.hypervisor}")
     print(f"stopped     {outcome.stopped} after {outcome.seconds:.3f} s")
     print(f"exits       {exits}")
+    if outcome.hypercalls or outcome.vtl_switches:
+        print(f"hypercalls  {_hypercalls(outcome)}; {outcome.vtl_switches} VTL switches")
     print(f"dirty       {' '.join(outcome.dirty) or 'no page'}")
     if outcome.dirty_lost:
         print("            the host lost entries of a dirty ring: these are all logged pages")
@@ -154,6 +157,12 @@ def _print_outcome(outcome: Outcome) -> None:
         print(f"  vCPU {denied.vcpu} VTL{denied.vtl} {denied.access} of {denied.gpa} denied at rip {denied.rip}")
     if len(outcome.protection) > 10:
         print(f"  and {len(outcome.protection) - 10} more; --json lists them all")
+
+
+def _hypercalls(outcome: Outcome) -> str:
+    """By status, the commonest first."""
+    counts = Counter(called.status for called in outcome.hypercalls)
+    return ", ".join(f"{count} {status}" for status, count in counts.most_common()) or "none"
 
 
 def _diagnosis(finding: Finding) -> str:

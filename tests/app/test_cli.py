@@ -69,6 +69,19 @@ def test_run_prints_one_json_object(tmp_path: Path) -> None:
     assert found["instructions"] == 4
 
 
+def test_a_guest_that_fences_itself_tells_its_hypercalls_intercepts_and_switches() -> None:
+    lab = Path("labs/break-in/scenario.yaml")
+    done = ringfence("run", str(lab), "--hypervisor", "sim", "--json")
+    found = json.loads(done.stdout)
+    jsonschema.validate(found, OUTCOME)
+    fence = {"vcpu": 0, "vtl": 1, "code": "ModifyVtlProtectionMask", "status": "SUCCESS", "reps": 4}
+    assert fence in found["hypercalls"]
+    assert [(told["gpa"], told["access"]) for told in found["intercepts"]][:2] == [("0x214000", "read")] * 2
+    assert found["vtl_switches"] == 13
+    told = ringfence("run", str(lab), "--hypervisor", "sim").stdout
+    assert "hypercalls  9 SUCCESS, 1 ACCESS_DENIED; 13 VTL switches\n" in told
+
+
 def test_a_limit_is_a_good_end() -> None:
     endless = SCENARIO.replace("hlt", "self: jmp self") + "limits: {instructions: 5000}\n"
     done = ringfence("run", "-", "--hypervisor", "sim", "--json", given=endless)
