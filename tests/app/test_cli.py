@@ -70,7 +70,7 @@ def test_run_prints_one_json_object(tmp_path: Path) -> None:
 
 
 def test_a_guest_that_fences_itself_tells_its_hypercalls_intercepts_and_switches() -> None:
-    lab = Path("labs/break-in/scenario.yaml")
+    lab = Path("labs/kernel-3-break-in/scenario.yaml")
     done = ringfence("run", str(lab), "--hypervisor", "sim", "--json")
     found = json.loads(done.stdout)
     jsonschema.validate(found, OUTCOME)

@@ -107,7 +107,9 @@ def test_a_monitor_in_vtl1_is_told_alike() -> None:
     assert simulated.dirty == ["0x210000+4", "0x218000+3"]
 
 
-@pytest.mark.parametrize("lab", ["guest-fences-itself", "kernel-under-a-monitor", "break-in", "write-a-monitor"])
+@pytest.mark.parametrize(
+    "lab", ["guest-fences-itself", "kernel-2-under-a-monitor", "kernel-3-break-in", "kernel-4-write-a-monitor"]
+)
 def test_a_lab_with_two_trust_levels_runs_alike(lab: str) -> None:
     """To the message's last byte."""
     written = check_scenario(Path(f"labs/{lab}/scenario.yaml").read_bytes())

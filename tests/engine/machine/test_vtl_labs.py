@@ -36,32 +36,32 @@ MONITOR = "guest: monitor}"
 
 
 def test_a_kernel_alone_is_at_the_mercy_of_whoever_is_in_it(lab: Lab) -> None:
-    ran = lab("kernel-alone", ROUNDS)
+    ran = lab("kernel-1-alone", ROUNDS)
     assert ran.words(LEARNT, 4) == [4 * 0x66, SECRET, 0, 0]
 
 
 def test_a_kernel_under_a_monitor_goes_on_as_it_was_meant_to(lab: Lab) -> None:
-    ran = lab("kernel-under-a-monitor", ROUNDS)
+    ran = lab("kernel-2-under-a-monitor", ROUNDS)
     assert ran.words(LEARNT, 4) == [0 + 1 + 2 + 3, 0, 0, 6]
     assert len(ran.denied) == 2 * 4
     assert ran.words(LOG, 4) == [5 * 4, 0, 0x210001, 1]
 
 
 def test_its_patience_ends_at_the_fifth(lab: Lab) -> None:
-    ran = lab("kernel-under-a-monitor", ("secret_pages: 2}", "secret_pages: 2, patience: 5}"))
+    ran = lab("kernel-2-under-a-monitor", ("secret_pages: 2}", "secret_pages: 2, patience: 5}"))
     assert (len(ran.denied), ran.end) == (5, "halted")
 
 
 def test_under_openvmm_nothing_is_fenced_until_the_target_is_the_vtl_that_takes(lab: Lab) -> None:
     profile, target = ("ram:", "vsm_profile: openvmm\nram:"), ("secret_pages: 2}", "secret_pages: 2, target: 0x11}")
-    ran = lab("kernel-under-a-monitor", ROUNDS, profile)
+    ran = lab("kernel-2-under-a-monitor", ROUNDS, profile)
     masks = {status for call, status, _ in ran.served if call == "ModifyVtlProtectionMask"}
     assert (masks, ran.denied) == ({"INVALID_PARAMETER"}, [])
-    assert len(lab("kernel-under-a-monitor", ROUNDS, profile, target).denied) == 2 * 4
+    assert len(lab("kernel-2-under-a-monitor", ROUNDS, profile, target).denied) == 2 * 4
 
 
 def test_six_attempts_to_break_in_bring_nothing(lab: Lab) -> None:
-    ran = lab("break-in")
+    ran = lab("kernel-3-break-in")
     assert ran.words(LEARNT, 5) == [0, 0, 6, 6, 6]
     assert ran.denied == [(0, 0x214000), (0, 0x214000), (0, 0x218000), (0, 0x214000)]
     assert ran.end == "halted"
@@ -73,13 +73,13 @@ def test_six_attempts_to_break_in_bring_nothing(lab: Lab) -> None:
 def test_the_hypervisor_is_no_help_in_breaking_in(lab: Lab, call: str) -> None:
     names = "names: .quad -1, 0xfffffffe, 0x20010\n"
     code = "".join(f"        {line}\n" for line in f"{call}\ncall r10".split("\n"))
-    ran = lab("break-in", ("      ; 1. Just read it.\n", code), ("      mask: ", f"      {names}      mask: "))
+    ran = lab("kernel-3-break-in", ("      ; 1. Just read it.\n", code), ("      mask: ", f"      {names}      mask: "))
     assert (ran.end, ran.words(LEARNT, 1)) == ("fenced", [0])
 
 
 def test_a_monitor_that_is_called_last_has_kept_nothing(lab: Lab) -> None:
     first = "        call ask                  ; the first VTL call: the monitor sets up its fence\n"
-    ran = lab("break-in", (first, ""), ("      ; 3. Lift", f"{first}      ; 3. Lift"))
+    ran = lab("kernel-3-break-in", (first, ""), ("      ; 3. Lift", f"{first}      ; 3. Lift"))
     assert ran.words(LEARNT, 2) == [SECRET, SECRET]
 
 
@@ -138,5 +138,5 @@ KEEP_CODE = (("          mov rcx, 1              ; a fast VTL return", FENCE_COD
     ids=["as it stands", "keep the secret", "keep the code", "open on request"],
 )
 def test_a_monitor_is_written_step_by_step(lab: Lab, changes: tuple[Change, ...], learnt: list[int]) -> None:
-    ran = lab("write-a-monitor", *changes)
+    ran = lab("kernel-4-write-a-monitor", *changes)
     assert (ran.words(LEARNT, 4), ran.end) == (learnt, "halted")
