@@ -1,14 +1,17 @@
 """All general registers in one call each way; one by one they would take 100 us (1.3 us this way)."""
 
 import ctypes
+import struct
 from typing import Any
 
+import msgspec
 from unicorn import unicorn_const as uc
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3 import unicorn as binding
 
 from engine.model.registers import NAMES, Registers
 
+_WORDS = struct.Struct(f"={len(NAMES)}Q")
 LIBRARY: Any = binding.uclib
 """The engine itself: its calls without the binding's conversions."""
 
@@ -26,10 +29,10 @@ class Batch:
 
     def read(self) -> Registers:
         check(LIBRARY.uc_reg_read_batch(self._handle, self._ids, self._places, len(NAMES)))
-        return Registers(*self._values)
+        return Registers(*_WORDS.unpack_from(self._values))
 
     def write(self, registers: Registers) -> None:
-        self._values[:] = [int(getattr(registers, name)) for name in NAMES]
+        self._values[:] = msgspec.structs.astuple(registers)
         check(LIBRARY.uc_reg_write_batch(self._handle, self._ids, self._places, len(NAMES)))
 
 
