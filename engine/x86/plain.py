@@ -1,4 +1,4 @@
-"""Stores that say all they do in their encoding: MOV of a general register or an immediate to memory."""
+"""Instructions that say all they do in their encoding: MOV between memory and a general register, and OUT."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,10 +13,10 @@ from engine.x86.operands import Reference, references
 
 
 class PlainStore(msgspec.Struct, frozen=True, gc=False):
-    """`length` bytes of code that store to `to`, change no flag and no register but RIP."""
+    """`length` bytes of code that store at `at`, change no flag and no register but RIP."""
 
     length: int
-    to: Reference
+    at: Reference
     source: int | None
     """Place of the register in model.registers.NAMES; None: `immediate`."""
     shift: int
@@ -26,7 +26,30 @@ class PlainStore(msgspec.Struct, frozen=True, gc=False):
     def data(self, registers: Sequence[int]) -> bytes:
         """What is stored; `registers` in the order of NAMES."""
         value = self.immediate if self.source is None else registers[self.source] >> self.shift
-        return (value & ((1 << 8 * self.to.size) - 1)).to_bytes(self.to.size, "little")
+        return (value & ((1 << 8 * self.at.size) - 1)).to_bytes(self.at.size, "little")
+
+
+class PlainLoad(msgspec.Struct, frozen=True, gc=False):
+    """`length` bytes of code that load from `at`, change no flag and no register but RIP and `register`."""
+
+    length: int
+    at: Reference
+    register: int
+    """Its place in model.registers.NAMES."""
+    shift: int
+    """8 for AH, BH, CH and DH."""
+
+    def value(self, registers: Sequence[int], data: bytes) -> int:
+        """Of the register once `data` is loaded; `registers` as before, in the order of NAMES."""
+        loaded = int.from_bytes(data, "little")
+        if self.at.size >= _CLEARS:
+            return loaded
+        kept = ~((1 << 8 * self.at.size) - 1 << self.shift)
+        return registers[self.register] & kept | loaded << self.shift
+
+
+_CLEARS = 4
+"""Bytes from which on the whole register is written (SDM Vol. 1, 3.4.1.1)."""
 
 
 @lru_cache(maxsize=4096)
@@ -35,11 +58,24 @@ def plain_store(code: bytes, rip: int) -> PlainStore | None:
     found = decode_raw(code, rip)
     if found is None or found.mnemonic != iced.Mnemonic.MOV or found.op0_kind != iced.OpKind.MEMORY:
         return None
-    (to,) = references(code, rip)
+    (at,) = references(code, rip)
     if found.op1_kind != iced.OpKind.REGISTER:
-        return PlainStore(found.len, to, None, 0, found.immediate(1))
+        return PlainStore(found.len, at, None, 0, found.immediate(1))
     source = SOURCES.get(found.op1_register)
-    return None if source is None else PlainStore(found.len, to, *source, 0)
+    return None if source is None else PlainStore(found.len, at, *source, 0)
+
+
+@lru_cache(maxsize=4096)
+def plain_load(code: bytes, rip: int) -> PlainLoad | None:
+    """None for every other instruction."""
+    found = decode_raw(code, rip)
+    if found is None or found.mnemonic != iced.Mnemonic.MOV or found.op1_kind != iced.OpKind.MEMORY:
+        return None
+    target = SOURCES.get(found.op0_register)
+    if target is None:
+        return None
+    (at,) = references(code, rip)
+    return PlainLoad(found.len, at, *target)
 
 
 def _sources() -> dict[int, tuple[int, int]]:

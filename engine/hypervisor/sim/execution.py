@@ -9,7 +9,7 @@ from engine.hypervisor.sim import exits
 from engine.hypervisor.sim.deliver import Event
 from engine.hypervisor.sim.delivery import Delivery
 from engine.hypervisor.sim.exits import Verdict
-from engine.hypervisor.sim.plain import DeniedStore, Plain
+from engine.hypervisor.sim.plain import DeniedMove, Plain
 from engine.hypervisor.sim.ports import refusal
 from engine.hypervisor.sim.processor import Processor
 from engine.hypervisor.sim.scratch import Piece
@@ -24,7 +24,7 @@ from engine.model.rights import Access
 class ExecutionState(msgspec.Struct, frozen=True):
     """Between two runs; `trial` when an instruction waits for an answer, `waiting` exceptions by VTL."""
 
-    asked: Cause | Denied | DeniedStore | MsrAccess | None
+    asked: Cause | Denied | DeniedMove | MsrAccess | None
     queued: AnyExit | None
     dead: AnyExit | None
     trial: TrialState | None
@@ -37,7 +37,7 @@ class Execution:
     def __init__(self, processor: Processor) -> None:
         self._cpu, self._core, self._fill, self._trial = processor, processor.core, processor.fill, processor.trial
         self._delivery, self._plain = Delivery(processor), Plain(processor)
-        self.asked: Cause | Denied | DeniedStore | MsrAccess | None = None
+        self.asked: Cause | Denied | DeniedMove | MsrAccess | None = None
         self.queued: AnyExit | None = None
         self._dead: AnyExit | None = None
         self._shadowed = False
@@ -95,7 +95,7 @@ class Execution:
 
     def state(self) -> ExecutionState:
         """For a snapshot."""
-        tried = self.asked is not None and not isinstance(self.asked, Denied | DeniedStore | MsrAccess)
+        tried = self.asked is not None and not isinstance(self.asked, Denied | DeniedMove | MsrAccess)
         trial = self._trial.state() if tried else None
         return ExecutionState(self.asked, self.queued, self._dead, trial, self._delivery.state())
 
@@ -105,8 +105,8 @@ class Execution:
         if state.trial is not None:
             self._trial.restore(state.trial)
 
-    def _resolve(self, cause: Cause | DeniedStore | MsrAccess, resolution: Complete | Drop) -> None:
-        if isinstance(cause, DeniedStore):
+    def _resolve(self, cause: Cause | DeniedMove | MsrAccess, resolution: Complete | Drop) -> None:
+        if isinstance(cause, DeniedMove):
             if not self._plain.answer(cause, resolution):
                 self._cpu.refresh()
                 self._try()
@@ -149,7 +149,7 @@ class Execution:
             self._delivery.refused(denied)
         elif denied.access is Access.EXECUTE:
             self._ask_fetch(denied, denied.gpa)
-        elif denied.access is not Access.WRITE or not self._ask_plain(denied):
+        elif not self._ask_plain(denied):
             self._try()
 
     def _ask_plain(self, denied: Denied) -> bool:

@@ -93,7 +93,7 @@ class Trial:
         elif cause.access is Access.WRITE:
             self._settled.add(cause.key)
         else:
-            self._loads[cause.key] = _filled(data, cause.size)
+            self._loads[cause.key] = filled(data, cause.size)
 
     def commit(self) -> Stop:
         """Let it have happened: stores that may land do, registers go on. Says how the instruction ended."""
@@ -143,7 +143,7 @@ class Trial:
         return piece.key not in self._settled and self.verdict(piece) is Verdict.ALLOWED
 
 
-def _filled(data: bytes | None, size: int) -> bytes:
+def filled(data: bytes | None, size: int) -> bytes:
     """What a load gets: all ones where the answer gives nothing, as from a bus that nobody drives."""
     return (data or b"")[:size].ljust(size, b"\xff")
 

@@ -1,10 +1,10 @@
-"""Which stores are plain, and what they store."""
+"""Which stores and loads are plain, and what they do."""
 
 import pytest
 
 from engine.model.registers import NAMES
 from engine.x86.assemble import assemble
-from engine.x86.plain import plain_out, plain_store
+from engine.x86.plain import plain_load, plain_out, plain_store
 
 REGISTERS = [0x1122334455667788 + n for n in range(len(NAMES))]
 
@@ -45,8 +45,35 @@ def test_a_plain_store_tells_its_bytes(assembly: str, data: str) -> None:
         "hlt",
     ],
 )
-def test_every_other_instruction_is_not(assembly: str) -> None:
+def test_every_other_instruction_is_no_plain_store(assembly: str) -> None:
     assert plain_store(assemble(assembly, 0x1000).code, 0x1000) is None
+
+
+@pytest.mark.parametrize(
+    ("assembly", "value"),
+    [
+        ("mov rax, [rdi]", 0xF7F6F5F4F3F2F1F0),
+        ("mov eax, [rdi+rcx*4-8]", 0xF3F2F1F0),
+        ("mov r9d, [rdi]", 0xF3F2F1F0),
+        ("mov ax, [rdi]", 0x112233445566F1F0),
+        ("mov al, [rdi]", 0x11223344556677F0),
+        ("mov ah, [rdi]", 0x112233445566F088),
+    ],
+)
+def test_a_plain_load_tells_what_its_register_holds(assembly: str, value: int) -> None:
+    code = assemble(assembly, 0x1000).code
+    load = plain_load(code, 0x1000)
+    assert load is not None
+    assert load.length == len(code)
+    assert load.value(REGISTERS, bytes(range(0xF0, 0xF0 + load.at.size))) == value
+
+
+@pytest.mark.parametrize(
+    "assembly",
+    ["mov [rdi], rax", "mov rax, rdi", "mov ds, [rdi]", "movzx eax, byte ptr [rdi]", "add rax, [rdi]", "lodsq", "hlt"],
+)
+def test_every_other_instruction_is_no_plain_load(assembly: str) -> None:
+    assert plain_load(assemble(assembly, 0x1000).code, 0x1000) is None
 
 
 def test_an_out_is_plain_but_not_as_a_string() -> None:

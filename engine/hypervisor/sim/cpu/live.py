@@ -22,7 +22,8 @@ from engine.hypervisor.sim.flags import Lazy, suspect
 from engine.model.registers import NAMES
 
 _PLACES = {name.lower(): place for place, name in enumerate((*GENERAL, "RIP"))}
-_IN_ORDER = itemgetter(*(_PLACES[name] for name in NAMES[:-1]))
+_ORDER = [_PLACES[name] for name in NAMES[:-1]]
+_IN_ORDER = itemgetter(*_ORDER)
 
 
 class Live:
@@ -41,6 +42,10 @@ class Live:
     def general(self) -> Sequence[int]:
         """In the order of NAMES, without RFLAGS."""
         return _IN_ORDER(self._words)
+
+    def set(self, register: int, value: int) -> None:
+        """`register` is its place in NAMES."""
+        self._words[_ORDER[register]] = value
 
     @property
     def traps(self) -> bool:
