@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+from engine.abi.tlfs.registers import RegisterName
+from engine.machine.vsm_msrs import MSRS
 from engine.model.events import ExitTaken, InterceptDelivered
 from engine.model.exits import AnyExit, HypercallExit, IoExit, MemoryExit, MsrExit, SynicExit, exit_kind
 from engine.model.resolution import Complete, Drop, Inject, Resolution, Retry
@@ -43,6 +45,8 @@ def exit_record(
         mask=event.mask,
         port=exit.port if isinstance(exit, IoExit) else None,
         index=exit.index if isinstance(exit, MsrExit | SynicExit) else None,
+        register=_register(exit),
+        given=_given(exit, event.resolution),
         setter=setter,
         call=call_record(exit, outcome),
         switch=switch_record(outcome),
@@ -83,6 +87,19 @@ def _answer(resolution: Resolution | None) -> str:
             return "inject"
         case None:
             return ""
+
+
+def _register(exit: AnyExit) -> str | None:
+    """The name of a synthetic register that VSM keeps."""
+    name = MSRS.get(exit.index) if isinstance(exit, MsrExit | SynicExit) else None
+    return None if name is None else RegisterName(name).name
+
+
+def _given(exit: AnyExit, resolution: Resolution | None) -> str | None:
+    """Hex of what the VMM gave to a load, IN or RDMSR."""
+    reads = isinstance(exit, MemoryExit | IoExit | MsrExit) and exit.data is None
+    data = resolution.data if reads and isinstance(resolution, Complete) else None
+    return None if data is None else data.hex()
 
 
 def _data(exit: AnyExit) -> str | None:

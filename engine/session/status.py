@@ -181,6 +181,10 @@ class ExitRecord(msgspec.Struct, frozen=True):
     port: int | None = None
     index: int | None = None
     """Of the MSR, on an msr or synic exit."""
+    register: str | None = None
+    """Its name, where it is a synthetic one that VSM has: as in HvRegister names, `HYPERCALL`."""
+    given: str | None = None
+    """Hex of the bytes that the VMM gave to a load, IN or RDMSR."""
     setter: int | None = None
     """Who set that mask (docs/frame.md), where the log tells it."""
     call: CallRecord | None = None

@@ -129,6 +129,8 @@ export interface ExitRecord {
   mask: number | null;
   port: number | null;
   index: number | null;
+  register: string | null;
+  given: string | null;
   setter: number | null;
   call: CallRecord | null;
   switch: SwitchRecord | null;

@@ -32,7 +32,7 @@ export function line(record) {
     case "io": return portLine(record);
     case "msr": return msrLine(record);
     case "hypercall": return callLine(record);
-    case "synic": return { act: "synic", on: hex(record.index ?? 0), remark: "kept by the kernel" };
+    case "synic": return { act: "synic", on: msrName(record), remark: "kept by the kernel" };
     default: return { act: record.kind.replace("_", " "), on: "", remark: record.text };
   }
 }
@@ -48,10 +48,15 @@ function portLine({ port, data }) {
   return data === null ? { act: "in", on, remark: "" } : { act: "out", on, remark: `← ${valueOf(data)}` };
 }
 
+/** By name where it has one. @param {ExitRecord} record */
+function msrName({ index, register }) {
+  return register ?? hex(index ?? 0);
+}
+
 /** @param {ExitRecord} record */
-function msrLine({ index, data }) {
-  const on = index === null ? "" : hex(index);
-  return data === null ? { act: "rdmsr", on, remark: "" } : { act: "wrmsr", on, remark: `← ${valueOf(data)}` };
+function msrLine(record) {
+  const { data } = record, on = msrName(record);
+  return data === null ? { act: "rdmsr", on, remark: record.given ? `→ ${valueOf(record.given)}` : "" } : { act: "wrmsr", on, remark: `← ${valueOf(data)}` };
 }
 
 /**
@@ -73,7 +78,7 @@ export function why(record) {
     case "void": return `${who(record)} ${tried(record)}. No memslot held that page at that moment.`;
     case "mmio": return `${who(record)} ${tried(record)}. Its slot is read-only, so the store came out as device memory.`;
     case "io": return `${who(record)} ${ported(record)} I/O port ${hex(record.port ?? 0)}.`;
-    case "msr": return `${who(record)} ${ported(record)} MSR ${hex(record.index ?? 0)}, a register that the hypervisor does not keep itself.`;
+    case "msr": return `${who(record)} ${ported(record)} MSR ${hex(record.index ?? 0)}, ${kept(record)}.`;
     case "hypercall": return `${who(record)} ${callDone(record)}`;
     case "synic": return `${who(record)} wrote MSR ${hex(record.index ?? 0)} of the synthetic interrupt controller, which the kernel keeps.`;
     case "hlt": return `${who(record)} executed HLT and waits.`;
@@ -82,6 +87,11 @@ export function why(record) {
     case "internal_error": return `${who(record)} met something that the hypervisor cannot carry out.`;
     default: return `${who(record)} left the guest.`;
   }
+}
+
+/** @param {ExitRecord} record */
+function kept({ register, vtl }) {
+  return register === null ? "a register that the hypervisor does not keep itself" : `the synthetic register ${register} of VTL${vtl}`;
 }
 
 /** @param {ExitRecord} record */
@@ -132,8 +142,8 @@ function retried({ switch: switched }) {
 }
 
 /** @param {ExitRecord} record */
-function completed({ kind }) {
-  if (kind !== "protection") return "Completed by the VMM.";
+function completed({ kind, given }) {
+  if (kind !== "protection") return given ? `Completed by the VMM: the guest got ${valueOf(given)}.` : "Completed by the VMM.";
   return "Completed: the access was carried out once, as if the fence were lifted.";
 }
 

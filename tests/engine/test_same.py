@@ -119,3 +119,11 @@ def test_a_lab_with_two_trust_levels_runs_alike(lab: str) -> None:
     assert (real.hypercalls, real.intercepts) == (simulated.hypercalls, simulated.intercepts)
     assert (real.vtl_switches, real.dirty) == (simulated.vtl_switches, simulated.dirty)
     assert simulated.vtl_switches > 10
+
+
+def test_a_guest_finds_the_same_hypervisor() -> None:
+    """The lab: CPUID, identity and hypercall page, to the last byte of memory."""
+    made = check_scenario(Path("labs/find-the-hypervisor/scenario.yaml").read_bytes())
+    real, simulated = (run_to_end(made, host_of(made, name)) for name in ("kvm", "sim"))
+    assert essence(real) == essence(simulated)
+    assert (real.hypercalls, real.exits) == (simulated.hypercalls, {"msr": 4, "hypercall": 5, "hlt": 1})

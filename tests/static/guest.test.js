@@ -74,7 +74,7 @@ test("a harvest that lost entries is marked when it happens, not again when the 
 function exit(time, given) {
   return {
     seq: time, time, vcpu: 0, vtl: 0, kind: "hypercall", rip: 0, text: "", listing: [], raw: "", answer: "complete", gpa: null, gva: null,
-    access: null, size: null, data: null, mask: null, port: null, index: null, setter: null, call: null, switch: null, message: null, ...given,
+    access: null, size: null, data: null, mask: null, port: null, index: null, register: null, given: null, setter: null, call: null, switch: null, message: null, ...given,
   };
 }
 

@@ -7,7 +7,7 @@ import { answered, line, lossText, valueOf, why } from "../../static/model/words
 const STORE = {
   seq: 1, time: 0, vcpu: 0, vtl: 0, kind: "protection", rip: 0x10018, text: "mov [rdi], rax", listing: [], raw: "KVM_EXIT_MMIO",
   answer: "complete", gpa: 0x210000, gva: 0x210000, access: "write", size: 8, data: "2a00000000000000", mask: 13, port: null, index: null,
-  setter: null, call: null, switch: null, message: null,
+  register: null, given: null, setter: null, call: null, switch: null, message: null,
 };
 
 test("a denied store, in the stream and in a sentence", () => {
@@ -56,6 +56,15 @@ test("an MSR is read or written by number; an exception goes to the guest", () =
   assert.deepEqual(line({ ...msr, data: "2a00000000000000" }), { act: "wrmsr", on: "0x4b564dff", remark: "← 0x2a" });
   assert.match(why({ ...msr, data: null }), /read from MSR 0x4b564dff/);
   assert.match(answered(msr), /#GP\(0\)/);
+});
+
+test("a synthetic register has a name", () => {
+  const msr = { ...STORE, kind: "msr", gpa: null, gva: null, access: null, size: null, mask: null, index: 0x40000001, register: "HYPERCALL" };
+  assert.deepEqual(line({ ...msr, data: "0180210000000000" }), { act: "wrmsr", on: "HYPERCALL", remark: "← 0x218001" });
+  const read = { ...msr, data: null, answer: "complete", given: "0170000000000000" };
+  assert.deepEqual(line(read), { act: "rdmsr", on: "HYPERCALL", remark: "→ 0x7001" });
+  assert.match(answered(read), /the guest got 0x7001\.$/);
+  assert.match(why({ ...msr, data: null }), /read from MSR 0x40000001, the synthetic register HYPERCALL of VTL0\.$/);
 });
 
 test("a SynIC of the kernel's only tells", () => {

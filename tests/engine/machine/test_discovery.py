@@ -2,11 +2,13 @@
 Hypercall Interface."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.abi.tlfs import interface
+from engine.machine.program import check_scenario
 from engine.model.exits import MsrExit
 from engine.model.resolution import Complete, Inject
 from engine.session.host import Host
@@ -132,3 +134,36 @@ def test_vtl1_places_its_own_by_set_vp_registers(run) -> None:
     vtl1 = (set_register(0x90001, OWN | 1), VTL_RETURN.replace("0x7020", hex(OWN + 0x20)))
     ran = run(guest(*SETUP, VTL_CALL, NOTHING, vtl1=vtl1))
     assert ran.served[2:] == [("SetVpRegisters", "SUCCESS", 1), ("0x7777", "INVALID_HYPERCALL_CODE", 0)]
+
+
+LAB = Path("labs/find-the-hypervisor/scenario.yaml")
+
+
+def altered(*changes: tuple[str, str]) -> str:
+    asm = check_scenario(LAB.read_bytes()).vcpus[0].asm
+    assert asm is not None
+    for old, new in changes:
+        assert old in asm
+        asm = asm.replace(old, new, 1)
+    return asm
+
+
+def test_the_lab_finds_what_it_says(run) -> None:
+    hv1 = int.from_bytes(b"Hv#1", "little")
+    ran = run(altered())
+    assert ran.words(PAGE, 8) == [1, hv1, 1, 0x7001, 0xCCCCCCCCCCC3E8E7, 0x20010, 0x600D, 0x1111]
+    assert (ran.end, [index for index, _ in answers(ran)]) == ("halted", [HYPERCALL, OS_ID, HYPERCALL, HYPERCALL])
+
+
+@pytest.mark.parametrize(
+    ("changes", "found", "end"),
+    [
+        ([("mov edx, 0x81000000", "xor edx, edx"), ("; ---- 7", "hlt\n; ---- 7")], 0x1111, "halted"),
+        ([("[rdi + 0x38], rax", "[rdi + 0x38], rax\nmov rax, 0x7000\ncall rax")], 0xCCCCCCCCCCC3E8E7, "dead"),
+        ([("or eax, 1 ", "or eax, 3 ")], 0xCCCCCCCCCCC3E8E7, "dead"),
+    ],
+    ids=["no identity", "called without a page", "locked"],
+)
+def test_what_the_lab_has_one_try(run, changes, found, end) -> None:
+    ran = run(altered(*changes))
+    assert (ran.words(PAGE + 0x20, 1), ran.end) == ([found], end)

@@ -1,6 +1,7 @@
 """KVM's own Hyper-V, where the kernel has one: what it leaves to the VMM is served and told like the VMM's own."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from engine.abi.tlfs.interface import CallCode
 from engine.abi.tlfs.status import HvStatus
 from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.contract.extensions import KernelHyperV
+from engine.machine.program import check_scenario
 from engine.model.events import HypercallServed
 from engine.model.exits import HypercallExit, MsrExit, SynicExit
 from engine.session.host import Host
@@ -18,6 +20,7 @@ from engine.session.records import exit_record
 from tests.engine.machine.vsm_guest import INPUT, STATUSES, call, guest, leaf, put, rdmsr, wrmsr
 from tests.engine.machine.vsm_run import Ran
 
+LAB = Path("labs/find-the-hypervisor/scenario.yaml")
 PLACE, MESSAGES, OS_ID = 0x218000, 0x219000, 0x8100 << 48
 FOUND = STATUSES + 0x800
 IDENTIFY = (wrmsr(interface.MSR_GUEST_OS_ID, OS_ID), wrmsr(interface.MSR_HYPERCALL, PLACE | 1))
@@ -84,6 +87,17 @@ def test_a_change_of_the_synic_is_told(run) -> None:
 def test_the_run_goes_on_behind_the_call_with_all_else_as_it_was(run) -> None:
     ran = run(*IDENTIFY, "mov r12, 77", POST, f"mov rbx, {FOUND:#x}\nmov [rbx], r12\nmov [rbx + 8], rsp")
     assert ran.words(FOUND, 2) == [77, 0x9000]
+
+
+def test_a_guest_that_looks_for_ours_finds_the_kernels(run) -> None:
+    """The lab, with its own end: Hv#1, no VTLs, no page from firmware, and another instruction in its page."""
+    asm = check_scenario(LAB.read_bytes()).vcpus[0].asm
+    assert asm is not None
+    ran = run(asm.replace("hlt", END))
+    found = ran.words(0x210000, 6)
+    assert found[:4] == [1, int.from_bytes(b"Hv#1", "little"), 0, 0]
+    assert found[4] & 0xFFFF == 0x010F
+    assert found[5] == 0
 
 
 def test_it_is_counted_and_shown_like_ours(run, host, scenario) -> None:

@@ -1,5 +1,7 @@
+import pytest
+
 from engine.model.events import ExitTaken, HypercallServed, InterceptDelivered, VtlSwitched
-from engine.model.exits import HltExit, HypercallExit, IoExit, ProtectionExit
+from engine.model.exits import AnyExit, HltExit, HypercallExit, IoExit, MsrExit, ProtectionExit, SynicExit
 from engine.model.resolution import Complete, Retry
 from engine.model.rights import Access
 from engine.session.records import around, exit_record, instruction_text
@@ -51,6 +53,27 @@ def test_ports_and_ends() -> None:
     assert (out.port, out.data, out.gpa) == (0x10, "2a", None)
     assert exit_record(ExitTaken(seq=1, time=0, exit=HltExit(vcpu=0)), ()).answer == ""
     assert exit_record(ExitTaken(seq=1, time=0, exit=HltExit(vcpu=0), resolution=Retry()), ()).answer == "retry"
+
+
+@pytest.mark.parametrize(
+    ("exit", "name"),
+    [
+        (MsrExit(vcpu=0, index=0x4000_0001), "HYPERCALL"),
+        (MsrExit(vcpu=0, index=0x4B56_4DFF), None),
+        (SynicExit(vcpu=0, index=0x4000_0083, control=0, event_page=0, message_page=0), "SIMP"),
+        (HltExit(vcpu=0), None),
+    ],
+)
+def test_a_synthetic_register_has_its_name(exit: AnyExit, name: str | None) -> None:
+    assert exit_record(ExitTaken(seq=1, time=0, exit=exit), ()).register == name
+
+
+def test_what_a_read_was_given() -> None:
+    given = Complete((0x7001).to_bytes(8, "little"))
+    read, write = (MsrExit(vcpu=0, index=0x4000_0001, data=data) for data in (None, bytes(8)))
+    found = [exit_record(ExitTaken(seq=1, time=0, exit=exit, resolution=given), ()) for exit in (read, write)]
+    assert [record.given for record in found] == ["0170000000000000", None]
+    assert exit_record(ExitTaken(seq=1, time=0, exit=read, resolution=Complete()), ()).given is None
 
 
 def test_a_hypercall_is_shown_by_its_fields_and_what_came_of_it() -> None:
