@@ -13,7 +13,7 @@ from engine.machine.threads import ThreadedRunner
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.cpuid import announced
 from engine.model.dirty import DirtyWay, ManualProtect
-from engine.model.events import SlotChanged, VcpuChanged
+from engine.model.events import SlotChanged
 from engine.model.registers import Registers
 from engine.model.rights import Rights
 from engine.model.scenario import HyperV, Scenario
@@ -51,7 +51,7 @@ def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
         for vcpu in vcpus:
             vcpu.set_cpuid(announced(vcpu.cpuid, leaves(machine.vsm.partition)))
     machine.record([(SlotChanged, {"before": None, "after": slot}) for slot in scenario.slots])
-    machine.record([(VcpuChanged, {"vcpu": vcpu.index, "state": "stopped"}) for vcpu in vcpus])
+    machine.record(machine.started())
     for mask in scenario.masks:
         pages = PageRange(mask.base >> PAGE_SHIFT, mask.pages)
         machine.record([set_mask(vm, mask.vtl, pages, Rights(mask.rights))])

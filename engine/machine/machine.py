@@ -39,9 +39,12 @@ class Machine:
         self.lock = threading.RLock()
         self.gate = Gate(scenario.limits)
         self.policy: OnProtection = scenario.on_protection
-        self.states = ["stopped"] * len(vcpus)
         self.position = 0
-        self.vsm = Vsm(vm, vcpus, scenario.vsm_profile)
+        waiting = [index for index, spec in enumerate(scenario.vcpus) if spec.waits is True]
+        self.vsm = Vsm(vm, vcpus, scenario.vsm_profile, waiting)
+        self.states = ["waiting" if self.vsm.waits(vcpu.index) else "stopped" for vcpu in vcpus]
+        self.on_ready: Callable[[], None] = lambda: None
+        """Called when a vCPU that waited may run."""
         self._record = record
         self._script = Script(scenario.script)
         self._protection = 0
@@ -50,9 +53,19 @@ class Machine:
         for kind, fields in effects:
             self._record(kind, fields)
 
+    def started(self) -> list[Effect]:
+        """How the vCPUs begin."""
+        return [
+            (VcpuChanged, {"vcpu": index, "state": state, "why": self.vsm.waits(index)})
+            for index, state in enumerate(self.states)
+        ]
+
     def is_over(self, vcpu: int) -> bool:
         """The vCPU will never run again."""
         return self.states[vcpu] in ("halted", "fenced", "dead")
+
+    def may_run(self, vcpu: int) -> bool:
+        return self.gate.is_open and self.states[vcpu] == "running"
 
     @property
     def instructions(self) -> int | None:
@@ -125,6 +138,7 @@ class Machine:
         self.record(answered.logged)
         if answered.stop:
             self.set_state(vcpu.index, "fenced", answered.stop)
+        self._follow_waits()
 
     def _apply(self, vcpu: Vcpu, exit: AnyExit, found: Answer, mask: int | None) -> None:
         # Where the mask leaves all, something else denied it, and there is none to lift: it exits again.
@@ -163,14 +177,22 @@ class Machine:
         """Open or close the gate; closing brings the vCPUs out of the guest."""
         self.gate.phase, self.gate.why = phase, why
         self.record([(PhaseChanged, {"phase": phase, "why": why})])
-        state = "running" if self.gate.is_open else "stopped"
-        for vcpu in self.vcpus:
-            if not self.is_over(vcpu.index):
-                self.set_state(vcpu.index, state)
+        self._follow_waits()
         if not self.gate.is_open:
             # Last: a vCPU that comes out while this thread still works would have to wait for the interpreter.
             for vcpu in self.vcpus:
                 vcpu.kick()
+
+    def _follow_waits(self) -> None:
+        """Every vCPU that is not over is running, stopped with the gate, or waits for another one."""
+        state = "running" if self.gate.is_open else "stopped"
+        ready = False
+        for vcpu in (one.index for one in self.vcpus if not self.is_over(one.index)):
+            why = self.vsm.waits(vcpu)
+            ready = ready or (self.states[vcpu] == "waiting" and not why)
+            self.set_state(vcpu, "waiting" if why else state, why)
+        if ready:
+            self.on_ready()
 
     def set_state(self, vcpu: int, state: str, why: str = "") -> None:
         if self.states[vcpu] != state:
@@ -178,7 +200,9 @@ class Machine:
             self.record([(VcpuChanged, {"vcpu": vcpu, "state": state, "why": why})])
 
     def end_if_all_over(self) -> None:
-        if self.gate.phase != "ended" and all(self.is_over(vcpu.index) for vcpu in self.vcpus):
+        """Those that wait have nobody left who could let them go on."""
+        still = (self.is_over(index) or self.states[index] == "waiting" for index in range(len(self.states)))
+        if self.gate.phase != "ended" and all(still):
             self.set_phase("ended", "dead" if "dead" in self.states else "hlt")
 
     def fail(self, vcpu: int, error: BaseException) -> None:

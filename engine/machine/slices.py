@@ -81,10 +81,10 @@ def _serve(machine: Machine, calls: Calls, delay: Callable[[], float | None]) ->
 
 
 def _next_vcpu(machine: Machine, turn: int) -> Vcpu:
-    """The next vCPU in the round that can run; an open gate means there is one."""
+    """The next vCPU in the round that may run; an open gate means there is one."""
     count = len(machine.vcpus)
     order = (machine.vcpus[(turn + i) % count] for i in range(count))
-    return next(vcpu for vcpu in order if not machine.is_over(vcpu.index))
+    return next(vcpu for vcpu in order if machine.may_run(vcpu.index))
 
 
 def _budget(machine: Machine, lengths: random.Random) -> int:

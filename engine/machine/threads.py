@@ -45,6 +45,7 @@ class ThreadedRunner:
         self._changed = threading.Condition(machine.lock)
         self._closing = False
         self._places = [Place() for _ in machine.vcpus]
+        machine.on_ready = self._wake_places
         self._threads = [
             threading.Thread(target=self._guarded, args=(vcpu, place), name=f"vcpu {vcpu.index}", daemon=True)
             for vcpu, place in zip(machine.vcpus, self._places, strict=True)
@@ -59,8 +60,7 @@ class ThreadedRunner:
     def wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
-        for place in self._places:
-            place.wake()
+        self._wake_places()
 
     def stop(self) -> None:
         limit = time.monotonic() + STOP_LIMIT
@@ -88,6 +88,10 @@ class ThreadedRunner:
         for thread in self._threads:
             thread.join()
 
+    def _wake_places(self) -> None:
+        for place in self._places:
+            place.wake()
+
     def _guarded(self, vcpu: Vcpu, place: Place) -> None:
         with place.running:
             try:
@@ -112,7 +116,7 @@ class ThreadedRunner:
     def _may_enter(self, vcpu: Vcpu, place: Place) -> bool:
         """Wait until this vCPU may run; False at the end."""
         machine = self._machine
-        while not machine.gate.is_open or machine.is_over(vcpu.index) or self._closing:
+        while not machine.may_run(vcpu.index) or self._closing:
             if self._closing:
                 return False
             place.running.release()

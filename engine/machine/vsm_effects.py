@@ -19,9 +19,11 @@ from engine.machine.vsm_state import Private, Vsm
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.layout import SYSTEM_AREA
 from engine.model.page_set import PageSet
+from engine.model.registers import Registers
 from engine.model.rights import Rights, rights_text
 from engine.vsm import effects
 from engine.vsm.apply import apply
+from engine.vsm.context import InitialContext
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -87,6 +89,8 @@ def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEf
                 logged += set_masks(vm, setter - 1, _unset(vm, setter - 1, ram), rights)
             case effects.EnableVpVtl(vp, vtl, context):
                 vsm.private[vp, vtl] = Private(context.rip, context.rsp, context.rflags)
+            case effects.StartVp(vp, vtl, context):
+                _start(vm.vcpus[vp], vtl, context)
             case effects.SetRegister():
                 _set_register(vsm, vcpu, effect)
             case effects.WriteMemory(gpa, data, vtl):
@@ -100,6 +104,12 @@ def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEf
     return logged
 
 
+def _start(vcpu: Vcpu, vtl: int, context: InitialContext) -> None:
+    """It does not run yet, so that another one's thread may set its registers."""
+    vcpu.enter_vtl(vtl)
+    vcpu.set_registers(Registers(rip=context.rip, rsp=context.rsp, rflags=context.rflags))
+
+
 def _follow(vm: Vm, vsm: Vsm, vcpu: Vcpu, effect: effects.AnyEffect) -> None:
     """What the vm is told of the state as it is now."""
     match effect:
@@ -110,6 +120,8 @@ def _follow(vm: Vm, vsm: Vsm, vcpu: Vcpu, effect: effects.AnyEffect) -> None:
             if vp != vcpu.index:
                 # It is in the guest, or on its way there, and is to look before it goes on.
                 vm.vcpus[vp].kick()
+        case effects.AwaitTlbLocks(vp) if vp != vcpu.index:
+            vm.vcpus[vp].kick()
         case effects.SetSecureConfig(vp, _, lower) if vm.capabilities.mbec:
             vm.extension(ModeBasedExecution).set_mbec(vp, lower, vsm.partition.vps[vp].mbec_active(lower))
         case _:

@@ -1,5 +1,7 @@
 """The VSM side of a machine: the state that hypercalls see and change, and each VTL's own registers."""
 
+from collections.abc import Collection
+
 import msgspec
 from msgspec.structs import replace
 
@@ -37,20 +39,28 @@ class Private(msgspec.Struct, frozen=True, gc=False):
 class Vsm:
     """State of one run; all of it changes under the machine's lock."""
 
-    def __init__(self, vm: Vm, vcpus: list[Vcpu], profile: str) -> None:
+    def __init__(self, vm: Vm, vcpus: list[Vcpu], profile: str, waiting: Collection[int] = ()) -> None:
+        """`waiting`: the vCPUs that StartVirtualProcessor has to start."""
         self.profile: Profile = PROFILES[profile]
         self.calls: dict[int, Call] = calls(self.profile)
-        self.partition = _partition(vcpus, vm.capabilities.mbec)
+        self.partition = _partition(vcpus, vm.capabilities.mbec, waiting)
         self.private: dict[tuple[int, int], Private] = {}
         """By vCPU and VTL: what a VTL that is not active goes on with."""
         self.pages = HypercallPages()
         self.due: set[int] = set()
         """vCPUs for which something may wait (vsm_delivery), to be looked at before they enter the guest."""
 
+    def waits(self, vp: int) -> str:
+        """What for, where the processor cannot go on by itself; else empty."""
+        state = self.partition.vps[vp]
+        if not state.started:
+            return "for StartVirtualProcessor"
+        return f"for vCPU {state.waits_for[0]} to unlock its TLB" if state.waits_for else ""
 
-def _partition(vcpus: list[Vcpu], mbec: bool) -> PartitionState:
-    """All processors run from the start. One that a scenario puts into VTL1 has that enabled, for the partition too,
-    and no VTL0 to return to: there it has no context.
+
+def _partition(vcpus: list[Vcpu], mbec: bool, waiting: Collection[int]) -> PartitionState:
+    """Processors run from the start, unless the scenario has them wait. One that it puts into VTL1 has that enabled,
+    for the partition too, and no VTL0 to return to: there it has no context.
 
     Every VTL begins with an identity and
     a hypercall page, as if firmware had run; a guest that is given one need not place it (TLFS, Establishing the
@@ -64,7 +74,7 @@ def _partition(vcpus: list[Vcpu], mbec: bool) -> PartitionState:
     for vtl in range(MAXIMUM_VTL + 1):
         state = state.with_vtl(vtl, lambda old: replace(old, guest_os_id=FIRMWARE, hypercall=page))
     for vcpu in vcpus:
-        state = state.with_vp(vcpu.index, lambda old: replace(old, started=True))
+        state = state.with_vp(vcpu.index, lambda old, at=vcpu.index: replace(old, started=at not in waiting))
         if vcpu.vtl:
             state = state.with_vtl(vcpu.vtl, lambda old: replace(old, enabled=True))
             state = state.with_vp_vtl(vcpu.index, vcpu.vtl, lambda old: replace(old, enabled=True))

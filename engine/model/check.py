@@ -48,4 +48,8 @@ def _system_area(scenario: Scenario) -> list[Problem]:
 
 
 def _vcpus(scenario: Scenario) -> list[Problem]:
-    return [] if scenario.vcpus else [Problem("vcpus", "", "must have at least one entry")]
+    if not scenario.vcpus:
+        return [Problem("vcpus", "", "must have at least one entry")]
+    if all(vcpu.waits is True for vcpu in scenario.vcpus):
+        return [Problem("vcpus", "", "all of them wait, and nobody is there to start one")]
+    return []

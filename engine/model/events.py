@@ -79,7 +79,8 @@ class DirtyHarvested(Event, frozen=True, gc=False, kw_only=True, tag="dirty"):
 
 
 class VcpuChanged(Event, frozen=True, gc=False, kw_only=True, tag="vcpu"):
-    """`state`: running, stopped, halted (by HLT), fenced (halted by policy), dead (shutdown or internal error)."""
+    """`state`: running, stopped, halted (by HLT), fenced (halted by policy), dead (shutdown or internal error), or
+    waiting (for StartVirtualProcessor, or for another one's TLB lock)."""
 
     vcpu: int
     state: str

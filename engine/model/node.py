@@ -83,6 +83,11 @@ class Node:
             return found
         return ""
 
+    def flag(self) -> bool:
+        if not isinstance(self.value, bool):
+            self.wrong("must be true or false")
+        return self.value is True
+
     def choice(self, *options: str) -> Any:
         if self.value not in options:
             self.wrong(f"must be one of {', '.join(options)}")

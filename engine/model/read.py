@@ -68,12 +68,15 @@ def _mask(node: Node, ram: int) -> MaskSpec:
 
 
 def _vcpu(node: Node) -> VcpuSpec:
-    found = node.fields(*_PROGRAM, "vtl", "vtl1")
+    found = node.fields(*_PROGRAM, "vtl", "vtl1", "waits")
     vtl = found["vtl"].number(0, 1) if "vtl" in found else 0
     if "vtl1" in found and vtl:
         found["vtl1"].wrong("goes with a vCPU that starts in VTL0")
     vtl1 = _vtl1(found["vtl1"]) if "vtl1" in found else UNSET
-    return VcpuSpec(**_program(node, found), vtl=vtl, vtl1=vtl1)
+    waits = "waits" in found and found["waits"].flag()
+    if waits and vtl:
+        found["waits"].wrong("goes with a vCPU of VTL0: who starts it says in which VTL")
+    return VcpuSpec(**_program(node, found), vtl=vtl, vtl1=vtl1, waits=True if waits else UNSET)
 
 
 def _vtl1(node: Node) -> Vtl1Spec:

@@ -33,6 +33,8 @@ class VcpuSpec(msgspec.Struct, frozen=True):
     vtl: int = 0
     vtl1: Vtl1Spec | msgspec.UnsetType = msgspec.UNSET
     """Unset, it is absent from the canonical form, as in scenarios from before there was such a thing."""
+    waits: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+    """It does not run before StartVirtualProcessor starts it. Unset as vtl1."""
 
 
 class MaskSpec(msgspec.Struct, frozen=True):

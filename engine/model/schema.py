@@ -70,7 +70,7 @@ def _vcpu() -> dict[str, Any]:
     by_text: dict[str, Any] = {"asm": {"type": "string", "minLength": 1, "maxLength": MOST_ASM}}
     base = {"base": _SIZE}
     vtl1 = {"oneOf": [_object(by_name | base, "base", "guest"), _object(by_text | base, "base", "asm")]}
-    more = {"vtl": vtl, "vtl1": vtl1}
+    more = {"vtl": vtl, "vtl1": vtl1, "waits": {"type": "boolean"}}
     return {"oneOf": [_object(by_name | more, "guest"), _object(by_text | more, "asm")]}
 
 

@@ -57,11 +57,12 @@ def _mask(base: int, pages: int, rights: int, vtl: int) -> str:
 
 
 def _vcpu(vcpu: VcpuSpec) -> list[str]:
-    vtl = f", vtl: {vcpu.vtl}" if vcpu.vtl else ""
+    more = [f"vtl: {vcpu.vtl}"] if vcpu.vtl else []
+    more += ["waits: true"] if vcpu.waits is True else []
     if vcpu.asm is None and vcpu.vtl1 is UNSET:
-        return [f"  - {{{_guest(vcpu)}{vtl}}}"]
+        return [f"  - {{{', '.join([_guest(vcpu), *more])}}}"]
     head, *rest = _program(vcpu, "    ")
-    lines = [f"  - {head.strip()}", *rest, *([f"    vtl: {vcpu.vtl}"] if vcpu.vtl else [])]
+    lines = [f"  - {head.strip()}", *rest, *(f"    {field}" for field in more)]
     if vcpu.vtl1 is not UNSET:
         lines += ["    vtl1:", f"      base: {vcpu.vtl1.base:#x}", *_program(vcpu.vtl1, "      ")]
     return lines

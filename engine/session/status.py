@@ -51,7 +51,7 @@ class VcpuStatus(msgspec.Struct, frozen=True):
     index: int
     vtl: int
     state: str
-    """running, stopped, halted, fenced, dead."""
+    """running, stopped, halted, fenced, dead, waiting."""
     rip: int
     """Of its last exit, or exact while paused."""
     exits: int

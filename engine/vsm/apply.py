@@ -44,9 +44,13 @@ def _processor(state: PartitionState, effect: effects.AnyEffect) -> PartitionSta
             | effects.SetVina(vp, vtl)
             | effects.SetAssistPage(vp, vtl)
             | effects.SetSynic(vp, vtl)
-            | effects.SetSecureConfig(vp, vtl)
         ):
             return state.with_vp_vtl(vp, vtl, lambda old: replace(old, **_changed(old, effect)))
+        case effects.SetSecureConfig(vp, vtl, lower, value):
+            return _released(state.with_vp_vtl(vp, vtl, lambda old: _secure(old, lower, value)), vp, lower)
+        case effects.AwaitTlbLocks(vp, vtl, holders):
+            more = {(vtl, holder) for holder in holders}
+            return state.with_vp(vp, lambda old: replace(old, awaited=old.awaited | more))
         case _:
             return state
 
@@ -68,10 +72,22 @@ def _changed(old: VpVtl, effect: effects.AnyEffect) -> dict[str, Any]:
             return {"assist_page": value}
         case effects.SetSynic(synic=synic):
             return {"synic": synic}
-        case effects.SetSecureConfig(lower=lower, value=value):
-            return {"secure": (*old.secure[:lower], value, *old.secure[lower + 1 :])}
         case _:
             return {}
+
+
+def _released(state: PartitionState, holder: int, vtl: int) -> PartitionState:
+    """Nobody waits for a lock that is gone."""
+    if state.vps[holder].tlb_locked(vtl):
+        return state
+    for at, vp in enumerate(state.vps):
+        if (vtl, holder) in vp.awaited:
+            state = state.with_vp(at, lambda old: replace(old, awaited=old.awaited - {(vtl, holder)}))
+    return state
+
+
+def _secure(state: VpVtl, lower: int, value: int) -> VpVtl:
+    return replace(state, secure=(*state.secure[:lower], value, *state.secure[lower + 1 :]))
 
 
 def unlocked(state: VpState, vtl: int) -> list[int]:

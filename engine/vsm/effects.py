@@ -127,6 +127,14 @@ class SetSecureConfig(Effect, frozen=True, tag=True):
     value: int
 
 
+class AwaitTlbLocks(Effect, frozen=True, tag=True):
+    """`vtl` of the processor does not go on before each of `holders` has unlocked its TLB of that VTL."""
+
+    vp: int
+    vtl: int
+    holders: tuple[int, ...]
+
+
 class SwitchVtl(Effect, frozen=True, tag=True):
     """The processor goes on in another VTL: private registers change, shared ones stay."""
 
@@ -159,6 +167,7 @@ AnyEffect = (
     | SetAssistPage
     | SetSynic
     | SetSecureConfig
+    | AwaitTlbLocks
     | SwitchVtl
     | WriteMemory
 )

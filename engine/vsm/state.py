@@ -81,11 +81,18 @@ class VpState(msgspec.Struct, frozen=True, kw_only=True):
     apic_id: int
     started: bool = False
     active_vtl: int = 0
+    awaited: frozenset[tuple[int, int]] = frozenset()
+    """(VTL, processor): the VTL goes on once that processor has no TLB lock for it any more."""
     vtls: tuple[VpVtl, ...] = (VpVtl(enabled=True), *(VpVtl(),) * (interface.MAX_VTLS - 1))
 
     @property
     def enabled_vtls(self) -> list[int]:
         return [vtl for vtl, state in enumerate(self.vtls) if state.enabled]
+
+    @property
+    def waits_for(self) -> list[int]:
+        """The processors whose TLB lock keeps it from going on, ascending."""
+        return sorted(vp for vtl, vp in self.awaited if vtl == self.active_vtl)
 
     def mbec_active(self, vtl: int) -> bool:
         """A higher VTL has MBEC enabled for `vtl`."""
@@ -119,6 +126,10 @@ class PartitionState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def enabled_vtls(self) -> list[int]:
         return [vtl for vtl, state in enumerate(self.vtls) if state.enabled]
+
+    def holders(self, vp: int, vtl: int) -> tuple[int, ...]:
+        """The processors other than `vp` on which the TLB of `vtl` is locked."""
+        return tuple(at for at, other in enumerate(self.vps) if at != vp and other.tlb_locked(vtl))
 
     def is_gfn(self, gfn: int) -> bool:
         """Within the GPA space."""

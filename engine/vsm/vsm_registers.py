@@ -100,6 +100,18 @@ def _set_secure(lower: int, view: View, vp: int, vtl: int, value: int) -> Change
     return (effects.SetSecureConfig(vp, vtl, lower, value),)
 
 
+def _tlb_wait(view: View, vp: int, vtl: int) -> int:
+    return bool([holder for target, holder in view.partition.vps[vp].awaited if target == vtl])
+
+
+def _set_tlb_wait(view: View, vp: int, vtl: int, value: int) -> Changes | HvStatus:
+    """Bit 0 asks for it; that it cannot be taken back is ours (the register is in hvdef, not in TLFS)."""
+    holders = view.partition.holders(vp, vtl)
+    if value not in (0, 1):
+        return _BAD
+    return (effects.AwaitTlbLocks(vp, vtl, holders),) if value and holders else ()
+
+
 def _vina(view: View, vp: int, vtl: int) -> int:
     return view.partition.vps[vp].vtls[vtl].vina
 
@@ -173,6 +185,7 @@ RULES: dict[int, Rule] = (
         RegisterName.VSM_VP_STATUS: Rule(_vp_status),
         RegisterName.VSM_PARTITION_STATUS: Rule(_partition_status),
         RegisterName.VSM_VINA: Rule(_vina, _set_vina),
+        RegisterName.VSM_VP_WAIT_FOR_TLB_LOCK: Rule(_tlb_wait, _set_tlb_wait),
         RegisterName.VSM_CAPABILITIES: Rule(_capabilities),
         RegisterName.VSM_PARTITION_CONFIG: Rule(_config, _set_config),
         RegisterName.GUEST_VSM_PARTITION_CONFIG: Rule(_maximum_vtl),

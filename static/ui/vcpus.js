@@ -14,6 +14,7 @@ const ABOUT = {
   stopped: "It is out of the guest because the machine is paused.",
   halted: "It executed HLT.",
   fenced: "The policy stopped it after a denied access.",
+  waiting: "Another vCPU must start it, or unlock its TLB.",
   dead: "A triple fault or an internal error ended it.",
 };
 

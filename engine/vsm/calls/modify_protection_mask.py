@@ -9,7 +9,7 @@ from engine.abi.tlfs.memory import MAP_PERMISSIONS, MapFlags
 from engine.abi.tlfs.status import HvStatus
 from engine.model.rights import Rights, is_valid_mask
 from engine.vsm.call import Call, Parameters, RepResult, refuse
-from engine.vsm.effects import SetMask
+from engine.vsm.effects import AwaitTlbLocks, SetMask
 from engine.vsm.profile import Profile
 from engine.vsm.targets import input_vtl, is_self, is_zero
 from engine.vsm.view import Caller, View
@@ -30,7 +30,7 @@ def modify(caller: Caller, view: View, given: Parameters) -> RepResult:
     rights = protection(header.map_flags, view.partition.vtls[setter].mbec, view.profile)
     if isinstance(rights, HvStatus):
         return refuse(rights)
-    return _pages(view, setter, targets, rights, given.reps)
+    return _pages(caller, view, (setter, targets), rights, given.reps)
 
 
 Binding = tuple[int, tuple[int, ...]]
@@ -85,15 +85,23 @@ def protection(map_flags: int, mbec: bool, profile: Profile) -> Rights | HvStatu
     return rights if is_valid_mask(rights, mbec) else profile.bad_mask
 
 
-def _pages(view: View, setter: int, targets: tuple[int, ...], rights: Rights, reps: Sequence[Any]) -> RepResult:
+def _pages(caller: Caller, view: View, who: Binding, rights: Rights, reps: Sequence[Any]) -> RepResult:
     """All of a stretch, or as far as there is RAM (by profile)."""
-    gfns = tuple(rep.gfn for rep in reps)
+    setter, targets = who
+    gfns, waits = tuple(rep.gfn for rep in reps), _waits(caller, view, targets)
     good = next((at for at, gfn in enumerate(gfns) if not view.is_ram(gfn)), len(gfns))
     if good == len(gfns):
-        return RepResult(HvStatus.SUCCESS, good, (SetMask(setter, targets, gfns, rights),))
+        return RepResult(HvStatus.SUCCESS, good, (SetMask(setter, targets, gfns, rights), *waits))
     if view.profile.all_pages_first or not good:
         return refuse(view.profile.not_ram)
-    return RepResult(view.profile.not_ram, good, (SetMask(setter, targets, gfns[:good], rights),))
+    return RepResult(view.profile.not_ram, good, (SetMask(setter, targets, gfns[:good], rights), *waits))
+
+
+def _waits(caller: Caller, view: View, targets: tuple[int, ...]) -> list[AwaitTlbLocks]:
+    """Who holds the TLB of a restricted VTL locked goes by what it knew of the page until it unlocks; so long that VTL
+    of the caller's processor does not go on (openvmm, hardware_cvm/tlb_lock.rs)."""
+    found = ((target, view.partition.holders(caller.vp, target)) for target in targets)
+    return [AwaitTlbLocks(caller.vp, target, holders) for target, holders in found if holders]
 
 
 MODIFY_VTL_PROTECTION_MASK = Call(

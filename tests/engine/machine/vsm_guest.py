@@ -1,5 +1,7 @@
 """Guests in assembly that enable VTL1 and let it fence pages: the data that their hypercalls need, and the calls."""
 
+import re
+
 from engine.abi.tlfs.interface import PARTITION_ID_SELF, VP_INDEX_SELF
 from engine.model.layout import PAGE_DIRECTORIES
 
@@ -54,10 +56,13 @@ ENABLE_PARTITION_VTL = call(0x1_000D, PARTITION_ID_SELF, 1)
 
 def enable_vp_vtl(label: str = "vtl1", **changes: int) -> str:
     """VTL1 begins at a label, with its own stack, in the guest's long mode; `changes` by the names in CONTEXT."""
-    context = CONTEXT | changes
-    stores = [put(INPUT, PARTITION_ID_SELF, 1 << 32, 0, *context.values())]
-    rip = f"mov rax, {label}\nmov rbx, {INPUT + 16:#x}\nmov [rbx], rax"
-    return "\n".join([*stores, rip, call(0x0F)])
+    return with_context(0x0F, label, **changes)
+
+
+def with_context(code: int, rip: str, vp: int = 0, vtl: int = 1, **changes: int) -> str:
+    """EnableVpVtl or StartVirtualProcessor. `rip`: a label, a number, or the register that has it."""
+    stores = put(INPUT, PARTITION_ID_SELF, vtl << 32 | vp, 0, *(CONTEXT | changes).values())
+    return "\n".join([stores, f"mov rax, {rip}\nmov rbx, {INPUT + 16:#x}\nmov [rbx], rax", call(code)])
 
 
 def enabled(**context: int) -> tuple[str, str]:
@@ -117,6 +122,11 @@ def wrmsr(msr: int, value: int) -> str:
 
 def rdmsr(msr: int, to: int) -> str:
     return f"mov ecx, {msr:#x}\nrdmsr\nmov rdi, {to:#x}\nmov [rdi], eax\nmov [rdi + 4], edx"
+
+
+def of_another(asm: str) -> str:
+    """The same for another vCPU: its data is 0x20000 further up, but for PAGE and what lies beyond."""
+    return re.sub(r"\b0x20([0-9a-f]{4})\b", r"0x22\1", asm)
 
 
 def guest(*vtl0: str, vtl1: tuple[str, ...] = ()) -> str:

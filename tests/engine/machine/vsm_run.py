@@ -1,10 +1,14 @@
 """A guest's whole run: its events, and memory at the end."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from engine.machine.build import build
-from engine.model.events import Event, ExitTaken, HypercallServed, VcpuChanged
+from engine.machine.build import build, run_on
+from engine.machine.control import apply
+from engine.machine.machine import Machine
+from engine.model.commands import Run
+from engine.model.events import Event, ExitTaken, HypercallServed, PhaseChanged, VcpuChanged
 from engine.model.exits import Interrupted, ProtectionExit
 from engine.session.host import Host
 from tests.engine.machine.vsm_guest import PAGE, STATUSES
@@ -18,16 +22,20 @@ class Ran:
         asked = {"vcpus": [{"asm": asm}], "on_protection": "drop"} | fields
         machine = build(host.hypervisor, scenario(**asked), self.record)
         try:
-            vcpu = machine.vcpus[0]
-            while not machine.is_over(0):
-                exit = vcpu.run() if machine.ready(vcpu) else None
-                if exit and not isinstance(exit, Interrupted):
-                    machine.take(vcpu, exit)
-            self.memory = machine.vm.memory().read(STATUSES, 0x20000)
+            self.run(machine)
+            self.memory = machine.vm.memory().read(STATUSES, 0x40000)
             self.statuses = self.words(STATUSES, 8)
             self.page = self.words(PAGE, 1)[0]
         finally:
             machine.vm.close()
+
+    def run(self, machine: Machine) -> None:
+        """The first vCPU alone."""
+        vcpu = machine.vcpus[0]
+        while not machine.is_over(0):
+            exit = vcpu.run() if machine.ready(vcpu) else None
+            if exit and not isinstance(exit, Interrupted):
+                machine.take(vcpu, exit)
 
     def record(self, kind: type[Event], fields: dict[str, Any]) -> None:
         self.events.append(kind(seq=len(self.events) + 1, time=0, **fields))
@@ -62,3 +70,25 @@ class Ran:
     @property
     def end(self) -> str:
         return self.of(VcpuChanged)[-1].state
+
+    def states(self, vcpu: int) -> list[str]:
+        return [event.state for event in self.of(VcpuChanged) if event.vcpu == vcpu]
+
+
+class RanTogether(Ran):
+    """All vCPUs, as the hypervisor has them run."""
+
+    def run(self, machine: Machine) -> None:
+        self.ended = threading.Event()
+        runner = run_on(machine)
+        try:
+            runner.perform(lambda: apply(machine, Run(), "user"))
+            runner.wake()
+            assert self.ended.wait(60), machine.states
+        finally:
+            runner.close()
+
+    def record(self, kind: type[Event], fields: dict[str, Any]) -> None:
+        super().record(kind, fields)
+        if kind is PhaseChanged and fields["phase"] == "ended":
+            self.ended.set()

@@ -44,7 +44,8 @@ vtl1 = st.one_of(
     st.fixed_dictionaries({"base": bases, "guest": st.just("monitor")}, optional={"params": params}),
     st.fixed_dictionaries({"base": bases, "asm": assembly}),
 )
-where = st.one_of(st.just({}), st.just({"vtl": 0}), st.just({"vtl": 1}), st.fixed_dictionaries({"vtl1": vtl1}))
+waits = st.fixed_dictionaries({}, optional={"waits": st.booleans(), "vtl1": vtl1})
+where = st.one_of(st.just({}), st.just({"vtl": 0}), st.just({"vtl": 1}), waits)
 vcpus = st.builds(
     dict.__or__,
     st.one_of(
@@ -76,7 +77,7 @@ documents = st.fixed_dictionaries(
         "name": names,
         "ram": st.just("16MiB"),
         "slots": st.just([{"slot": 0, "base": 0, "size": "4MiB"}, {"slot": 1, "base": 0x400000, "size": "4MiB"}]),
-        "vcpus": st.lists(vcpus, min_size=1, max_size=4),
+        "vcpus": st.lists(vcpus, min_size=1, max_size=4).filter(lambda all: any("waits" not in one for one in all)),
     },
     optional={
         "about": printable,

@@ -83,6 +83,20 @@ def test_a_number_beyond_reason_is_named_with_its_field(field: str, told: str) -
     assert problem.startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("vcpus", "told"),
+    [
+        ([{"guest": "spin", "waits": True}], "vcpus"),
+        ([{"guest": "spin"}, {"guest": "spin", "waits": 1}], "vcpus[1].waits: 1"),
+        ([{"guest": "spin"}, {"guest": "spin", "waits": True, "vtl": 1}], "vcpus[1].waits: True"),
+    ],
+    ids=["nobody to start it", "no boolean", "in VTL1"],
+)
+def test_a_processor_that_cannot_wait(vcpus: list[dict[str, object]], told: str) -> None:
+    (problem,) = problems({**GOOD, "vcpus": vcpus})
+    assert problem.startswith(told)
+
+
 def test_a_name_that_looks_like_a_date_is_a_name() -> None:
     assert parse_scenario(HEAD.replace("name: x", "name: 2020-13-01")).name == "2020-13-01"
 
