@@ -4,12 +4,16 @@ from collections.abc import Mapping
 
 import msgspec
 
+from engine.hypervisor.contract.vectors import GENERAL_PROTECTION
 from engine.machine.guests.guest import BASE, ROUNDS, Guest, rounds_end, rounds_start
 from engine.machine.guests.hypercall import calls
+from engine.machine.guests.idt import GATE, install, load
 from engine.model.layout import HYPERCALL_PAGE, PML4
 
 SECRET = 0x5EC7E7
 """What stands in the secret's page."""
+_TABLE = 0x800
+"""Where in the page for what it learns its IDT is."""
 _PAGE = msgspec.structs.replace(BASE, name="code", default=0x210000, meaning="gpa of the page with its code")
 _PARAMETERS = (
     _PAGE,
@@ -20,10 +24,13 @@ _PARAMETERS = (
 
 
 def _source(params: Mapping[str, int]) -> str:
+    table = params["learnt"] + _TABLE
     code, secret, learnt, rounds = (params[name] for name in ("code", "secret", "learnt", "rounds"))
     return f"""
 ; VTL0: a kernel. It has a page of code, a secret, and a page for what it learns.
     mov r12, rdi              ; where VTL1's code begins; 0: there is no VTL1
+{install(table, "forbidden", GENERAL_PROTECTION)}
+{load(table)}
     mov rbx, {code:#x}
     mov rax, 0xc300000000b8   ; its code: MOV EAX, 0 and RET
     mov [rbx], rax
@@ -48,17 +55,21 @@ start:
 round:
 ; 1. A stray store into its own code, as by a mistake or by a stranger who got in: the function would return another
 ;    number. Without the right W the store is denied.
+    lea r11, [rip + stored]   ; where to go on after a #GP
     mov rbx, {code:#x}
     mov byte ptr [rbx + 1], 0x66
+stored:
 ; 2. It calls its code, which it may: the mask leaves R and X.
     mov rax, {code:#x}
     call rax
     mov rbx, {learnt:#x}
     add [rbx], rax            ; +0x00: the sum of what its code returned
 ; 3. It reads the secret. Without the right R the load is denied.
+    lea r11, [rip + looked]
     mov rdx, 0
     mov rbx, {secret:#x}
     mov rdx, [rbx]
+looked:
     mov rbx, {learnt:#x}
     mov [rbx + 8], rdx        ; +0x08: the secret, or 0 where the load was skipped
 ; 4. It changes its code as agreed: asks for the page, stores, gives it back.
@@ -85,6 +96,13 @@ ask:                          ; RDI: a page; RSI: 1 to open it, 0 to close it. R
     test r12, r12
     jnz vtl_call
     ret
+forbidden:                    ; #GP: VTL1 has faulted this VTL. It is counted, and the instruction left out
+    mov r10, {learnt:#x}
+    inc qword ptr [r10 + 32]  ; +0x20: how often
+    add rsp, 8                ; the error code
+    mov [rsp], r11
+    iretq
+{GATE}
 {calls(HYPERCALL_PAGE)}
 .align 8
 context:                      ; HV_PARTITION_ID_SELF; this VP, VTL1; RIP, RSP, RFLAGS

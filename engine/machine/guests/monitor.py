@@ -6,6 +6,7 @@ import msgspec
 
 from engine.machine.guests.guest import BASE, PAGES, Guest, Parameter
 from engine.machine.guests.hypercall import calls
+from engine.machine.guests.monitor_answers import ANSWERS
 from engine.model.address import PAGE_SHIFT, PAGE_SIZE
 from engine.model.layout import HYPERCALL_PAGE, PML4
 
@@ -21,6 +22,13 @@ _PARAMETERS = (
     msgspec.structs.replace(BASE, name="secret", default=0x214000, meaning="gpa of the pages that keep no right"),
     msgspec.structs.replace(_COUNT, name="secret_pages", default=2, meaning="how many of these"),
     Parameter("apart", 1, "1: it has page tables and a hypercall page of its own; 0: it goes by those of VTL0", 0, 1),
+    Parameter(
+        "answer",
+        0,
+        "to a denied access: 0 skips it, 1 gives all rights, 2 faults VTL0 with #GP, 3 stops the vCPU",
+        0,
+        3,
+    ),
     Parameter("patience", 0, "intercepts before it stops the vCPU; 0 goes on for ever"),
     Parameter(
         "target", 0x10, "TargetVtl of its masks: 0x10 names VTL0 as bound, 0x11 VTL1 as binding (openvmm)", 0x10, 0x11
@@ -102,16 +110,8 @@ intercept:
     mov rdi, [rsi + 0x48]     ; gpa
     movzx rax, byte ptr [rsi + 0x15]   ; access: 0 read, 1 write, 2 execute
     call note
-    cmp rax, 2
-    je stop                   ; nothing behind an instruction that cannot be fetched
 {_patience(params["patience"])}
-    movzx rax, byte ptr [rsi + 0x14]
-    and rax, 15               ; length of the instruction
-    add rax, [rsi + 0x28]     ; and its RIP
-    mov rdx, skip
-    mov [rdx + 32], rax
-    mov rcx, 0x100000051      ; SetVpRegisters: RIP of VTL0 behind it
-    call hypercall
+{_answer(params["answer"])}
     mov dword ptr [rsi], 0    ; the slot is empty: the next message may come
 leave:
     pop r8
@@ -143,6 +143,8 @@ registers:                    ; HV_PARTITION_ID_SELF; this VP and VTL; name and 
     .quad 0xa0013, 0, {messages + 1:#x}, 0    ; SIMP, the message page
 skip:                         ; self; this VP, VTL0; RIP
     .quad -1, 0x10fffffffe, 0x20010, 0, 0, 0
+fault:                        ; self; this VP, VTL0; PendingEvent0: an exception with error code 0, vector 13, #GP
+    .quad -1, 0x10fffffffe, 0x10004, 0, 0xd0101, 0
 code:                         ; self; MapFlags and TargetVtl; the pages
     .quad -1, {target | 0xD:#x}
 {_gfns(code, params["code_pages"])}
@@ -157,6 +159,10 @@ one:
 left:
     .quad {params["patience"]:#x}
 """
+
+
+def _answer(kind: int) -> str:
+    return ANSWERS[kind].format(own=OWN_PAGES).strip("\n")
 
 
 def _apart(page: int, tables: int) -> str:
@@ -198,7 +204,7 @@ def _patience(intercepts: int) -> str:
 MONITOR = Guest(
     "monitor",
     "Runs in VTL1 and fences pages from VTL0: of code, which keep R and X, and with secrets, which keep no right, as"
-    " its own twelve. It logs each denied access and skips the instruction; where a fetch is denied it stops the vCPU."
+    " its own twelve. It logs each denied access, and skips the instruction unless told otherwise by `answer`."
     " VTL0 may ask by a VTL call for a page of code to be opened (RDI: the page, RSI: 1) and closed (RSI: 0). The"
     " answer in RAX is 0, or 6 for any other page.",
     _PARAMETERS,

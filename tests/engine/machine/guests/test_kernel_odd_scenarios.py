@@ -39,6 +39,7 @@ MONITORS = st.fixed_dictionaries(
         "secret": BASES,
         "secret_pages": st.integers(1, 32),
         "apart": st.integers(0, 1),
+        "answer": st.integers(0, 3),
         "patience": st.integers(0, 3),
         "target": st.integers(0x10, 0x11),
     },

@@ -100,6 +100,33 @@ def test_a_fetch_from_a_page_without_x_stops_the_vcpu(run: Run) -> None:
     assert [event.vtl for event in ran.of(InterceptDelivered)] == [1]
 
 
+def test_it_gives_way_and_the_access_is_done(run: Run) -> None:
+    """The kernel closes its code again each round; the secret stays open."""
+    ran = run({"guest": "kernel", "params": {"rounds": 3}}, answer=1)
+    assert ran.words(LEARNT, 4) == [3 * 0x66, SECRET, 0, 6]
+    assert ran.denied == [(0, CODE + 1), (0, SECRETS), (0, CODE + 1), (0, CODE + 1)]
+
+
+def test_it_never_gives_its_own_pages(run: Run) -> None:
+    ran = run(stranger(STORE.format(OWN[3]), STORE.format(0x201000)), answer=1)
+    assert (ran.end, ran.words(0x201000, 1)) == ("halted", [0])
+
+
+def test_it_faults_vtl0_which_takes_the_exception_and_goes_on(run: Run) -> None:
+    ran = run({"guest": "kernel", "params": {"rounds": 3}}, answer=2)
+    assert ran.words(LEARNT, 5) == [0 + 1 + 2, 0, 0, 6, 2 * 3]
+    assert (len(ran.denied), ran.end) == (2 * 3, "halted")
+
+
+def test_a_stranger_who_is_faulted_and_has_no_idt_is_gone(run: Run) -> None:
+    assert run(stranger(LOAD.format(SECRETS)), answer=2).end == "dead"
+
+
+def test_it_stops_at_the_first(run: Run) -> None:
+    ran = run({"guest": "kernel", "params": {"rounds": 3}}, answer=3)
+    assert (len(ran.denied), ran.end) == (1, "halted")
+
+
 def test_its_patience_ends(run: Run) -> None:
     ran = run({"guest": "kernel", "params": {"rounds": 100}}, patience=5)
     assert (len(ran.denied), ran.end) == (5, "halted")
