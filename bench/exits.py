@@ -25,8 +25,8 @@ def measure() -> list[Figure]:
         raise Absent(reason)
     bare = bare_loop()
     through = [
-        contract("contract: OUT, answered", OUT_LOOP, False),
-        contract("contract: denied store", STORE_LOOP, True),
+        contract("contract: OUT, answered", OUT_LOOP, "RWX"),
+        contract("contract: denied store", STORE_LOOP, "RX"),
     ]
     whole = [session("session: OUT, logged and shown", OUT_LOOP, False)]
     whole.append(session("session: denied store, logged and shown", STORE_LOOP, True))
@@ -45,9 +45,9 @@ def bare_loop() -> Figure:
         return rate("bare fcntl loop: OUT", batch)
 
 
-def contract(name: str, asm: str, fenced: bool) -> Figure:
+def contract(name: str, asm: str, mask: str) -> Figure:
     """run and resolve: decoded into a typed exit, answered, no log."""
-    vm, vcpu = running("kvm", asm, fenced)
+    vm, vcpu = running("kvm", asm, mask)
     with closing(vm):
         return rate(name, lambda: answered(vcpu))
 

@@ -21,8 +21,8 @@ def hypervisor(choice: HypervisorChoice) -> Hypervisor:
         raise Absent(str(missing)) from missing
 
 
-def running(choice: HypervisorChoice, asm: str, fenced: bool = False) -> tuple[Vm, Vcpu]:
-    """One vCPU in its first instruction; `fenced` takes W from the pages at 2 MiB."""
+def running(choice: HypervisorChoice, asm: str, mask: str = "RWX") -> tuple[Vm, Vcpu]:
+    """One vCPU in its first instruction; `mask` is what the pages at 2 MiB are left."""
     text: dict[str, object] = {
         "name": "bench",
         "ram": "4MiB",
@@ -31,7 +31,7 @@ def running(choice: HypervisorChoice, asm: str, fenced: bool = False) -> tuple[V
             {"slot": 1, "base": "0x200000", "size": "2MiB", "flags": ["log"]},
         ],
         "vcpus": [{"asm": asm}],
-        "masks": [{"vtl": 0, "base": "0x200000", "pages": 4, "mask": "RX"}] if fenced else [],
+        "masks": [{"vtl": 0, "base": "0x200000", "pages": 4, "mask": mask}] if mask != "RWX" else [],
     }
     machine = build(hypervisor(choice), check_scenario(text), forget)
     return machine.vm, machine.vcpus[0]

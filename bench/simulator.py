@@ -12,6 +12,7 @@ from bench.unicorn_alone import Alone
 from engine.hypervisor.contract.protocols import Vcpu
 from engine.hypervisor.sim.vcpu import SLICE as ENTRY
 
+LOAD_LOOP = "mov rdi, 0x200000\nagain: mov rax, [rdi]\njmp again"
 INCREMENT_LOOP = "mov rdi, 0x200000\nagain: inc qword ptr [rdi]\njmp again"
 SPIN = "again: inc rax\njmp again"
 SLICE = 200_000
@@ -22,9 +23,10 @@ def measure() -> list[Figure]:
     return [
         instructions("spin: inc, jmp", SPIN),
         *stores(),
-        round_trips("round trip: denied store, completed", STORE_LOOP, True),
-        round_trips("round trip: denied INC, which is tried out", INCREMENT_LOOP, True),
-        round_trips("round trip: OUT, answered", OUT_LOOP, False),
+        round_trips("round trip: denied store, completed", STORE_LOOP, "RX"),
+        round_trips("round trip: denied load, completed", LOAD_LOOP, "none"),
+        round_trips("round trip: denied INC, which is tried out", INCREMENT_LOOP, "RX"),
+        round_trips("round trip: OUT, answered", OUT_LOOP, "RWX"),
         *first_writes(),
         *going_back(),
     ]
@@ -58,8 +60,8 @@ def _run_slice(vcpu: Vcpu) -> int:
     return (vcpu.instructions or 0) - before
 
 
-def round_trips(name: str, asm: str, fenced: bool) -> Figure:
-    vm, vcpu = running("sim", asm, fenced)
+def round_trips(name: str, asm: str, mask: str) -> Figure:
+    vm, vcpu = running("sim", asm, mask)
     assert BATCH > 0
     with closing(vm):
         return rate(name, lambda: answered(vcpu))
