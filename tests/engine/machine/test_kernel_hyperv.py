@@ -93,7 +93,7 @@ def test_a_guest_that_looks_for_ours_finds_the_kernels(run) -> None:
     """The lab, with its own end: Hv#1, no VTLs, no page from firmware, and another instruction in its page."""
     asm = check_scenario(LAB.read_bytes()).vcpus[0].asm
     assert asm is not None
-    ran = run(asm.replace("hlt", END))
+    ran = run(asm.replace("hlt", END).replace("vtl1", "above"))
     found = ran.words(0x210000, 6)
     assert found[:4] == [1, int.from_bytes(b"Hv#1", "little"), 0, 0]
     assert found[4] & 0xFFFF == 0x010F
