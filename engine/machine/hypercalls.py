@@ -12,8 +12,9 @@ from engine.machine.operations import Effect
 from engine.machine.vsm_effects import install, obstacle, perform
 from engine.machine.vsm_state import Vsm
 from engine.machine.vsm_view import MachineView
+from engine.model.address import PAGE_SHIFT
 from engine.model.events import ExitTaken, HypercallServed, VtlSwitched
-from engine.model.exits import Exit, HypercallExit, IoExit
+from engine.model.exits import Exit, HypercallExit, IoExit, ProtectionExit
 from engine.model.layout import HYPERCALL_PORT, VTL_CALL_PORT, VTL_RETURN_PORT
 from engine.model.registers import Registers
 from engine.model.resolution import Complete, Inject
@@ -33,6 +34,8 @@ class Answered(msgspec.Struct, frozen=True):
 
     logged: list[Effect]
     stop: str = ""
+    denied: ProtectionExit | None = None
+    """What the masks of higher VTLs deny the vCPU, where that is to be told instead of stopping it."""
 
 
 def answer_call(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, ram: int) -> Answered:
@@ -55,8 +58,7 @@ def _hypercall(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, registers: Registers,
     if isinstance(served, Undefined):
         return _undefined(vcpu, exit, registers)
     if isinstance(served, Denied):
-        why = f"hypercall parameters: {served.access} of {served.gpa:#x} denied"
-        return Answered([(ExitTaken, {"exit": _exit(exit, registers)})], why)
+        return _denied(vm, vcpu, exit, registers, served)
     found = obstacle(vm, served.effects) or install(vm, served.effects)
     if found is not None:
         served = _failed(served, found.status)
@@ -66,6 +68,25 @@ def _hypercall(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, registers: Registers,
     taken: Effect = (ExitTaken, {"exit": _exit(exit, registers), "resolution": Complete(data)})
     told: Effect = (HypercallServed, served_fields(exit, served, found.why if found else ""))
     return Answered([taken, told, *logged])
+
+
+def _denied(vm: Vm, vcpu: Vcpu, exit: IoExit, registers: Registers, denied: Denied) -> Answered:
+    """The vCPU is at the OUT, and nothing of the call has happened. A mask is told to who set it, as for an access that
+    is the guest's own; of no slot there is nobody to tell."""
+    vcpu.set_registers(replace(registers, rip=exit.rip))
+    why = f"hypercall parameters: {denied.access} of {denied.gpa:#x} denied"
+    fenced = denied.access.needs & ~vm.mask(vcpu.vtl, denied.gpa >> PAGE_SHIFT)
+    told = ProtectionExit(
+        vcpu=exit.vcpu,
+        vtl=exit.vtl,
+        rip=exit.rip,
+        code=exit.code,
+        text=exit.text,
+        raw="parameters of a hypercall",
+        gpa=denied.gpa,
+        access=denied.access,
+    )
+    return Answered([(ExitTaken, {"exit": _exit(exit, registers)})], why, told if fenced else None)
 
 
 def _given(vcpu: Vcpu, registers: Registers) -> CallRegisters:

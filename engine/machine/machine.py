@@ -132,7 +132,11 @@ class Machine:
         return bool(found)
 
     def _call(self, vcpu: Vcpu, exit: IoExit) -> None:
-        self._carry(vcpu, answer_call(self.vm, self.vsm, vcpu, exit, self.scenario.ram))
+        answered = answer_call(self.vm, self.vsm, vcpu, exit, self.scenario.ram)
+        if answered.denied is not None and self.policy == "intercept":
+            self._protection += 1
+            answered = answer_violation(self.vm, self.vsm, vcpu, answered.denied, self.scenario.ram)
+        self._carry(vcpu, answered)
 
     def _carry(self, vcpu: Vcpu, answered: Answered) -> None:
         self.record(answered.logged)

@@ -16,6 +16,9 @@ from engine.vsm.switch import enter
 def deliver(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int) -> list[Effect]:
     """What is to be logged. Last of all that is done to a vCPU between two runs, for to set registers would take back
     what is injected."""
+    if not any(own.requested or own.pending_event for own in vsm.partition.vps[vcpu.index].vtls):
+        vsm.due.discard(vcpu.index)
+        return []
     logged = _preempt(vm, vsm, vcpu, ram)
     perform(vm, vsm, vcpu, ram, notified(_view(vm, vsm, vcpu), vcpu.index))
     pending = vsm.partition.vps[vcpu.index].vtls[vcpu.vtl].pending_event

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.abi.x86 import RFLAGS_IF, RFLAGS_RF
 from engine.conformance import ring_3
 from engine.conformance.handlers import HANDLER_SIZE, HANDLERS, IDT, handle, handler_of
 from engine.hypervisor.contract.errors import Unsupported
@@ -179,3 +180,15 @@ def test_39_interrupts_that_are_let_in_shortly_before_an_exit(kvm: Guest, sim: G
         assert not guest.vcpu.interrupt(0x40)
         assert isinstance(guest.vcpu.run(), kinds)
     assert sim.vcpu.registers().rcx == 1
+
+
+def test_40_the_resume_flag_in_the_frame_of_an_interrupt(kvm: Guest, sim: Guest) -> None:
+    found: list[int] = []
+    for guest in (kvm, sim):
+        handle(guest, {0x40: "mov rax, [rsp + 16]\nhlt"})
+        guest.load("nop", rflags=RFLAGS_IF | 2)
+        assert guest.vcpu.interrupt(0x40)
+        assert isinstance(guest.vcpu.run(), HltExit)
+        found.append(guest.vcpu.registers().rax & RFLAGS_RF)
+    assert found[1] == 0
+    assert found[0] == 0 or not emulates(kvm)

@@ -110,6 +110,28 @@ def test_a_load_is_made_again_and_its_register_is_right(run) -> None:
     assert (ran.words(STATUSES + 0x800, 1), ran.end) == ([0x77], "halted")
 
 
+PARAMETERS = put(PAGE, (1 << 64) - 1, 0xFFFF_FFFE, 0x20004)
+ASK = call(0x1_0000_0050, rdx=PAGE, r8=STATUSES + 0x800)
+"""GetVpRegisters of RSP."""
+
+
+def test_parameters_of_a_hypercall_that_are_fenced_are_told_and_the_call_is_made_again(run) -> None:
+    """As a load of VTL0's own, at the OUT of the hypercall page; VTL1 lifts the fence and gives the registers back."""
+    relax = ("push rdx", "push r8", KEEP, fence(ALL, PAGE >> 12), "pop r8", "pop rdx", SLOW_RETURN)
+    ran = run(ASK, vtl1=fenced(*relax, rights=NONE, before=(PARAMETERS, *WITH_PAGES)))
+    (event,) = ran.of(InterceptDelivered)
+    found = told(event)
+    assert (found.access, found.gpa, event.rip >> 12, found.access_info) == (0, PAGE, 7, 0)
+    assert (ran.served[-1], ran.words(STATUSES + 0x800, 1)) == (("GetVpRegisters", "SUCCESS", 1), [0x9000 - 8])
+    assert (ran.denied, ran.end) == ([(0, PAGE)], "halted")
+
+
+def test_output_of_a_hypercall_that_is_fenced_is_told_as_a_store(run) -> None:
+    ask = put(0x20F000, (1 << 64) - 1, 0xFFFF_FFFE, 0x20004) + call(0x1_0000_0050, rdx=0x20F000, r8=PAGE)
+    (event,) = run(ask, vtl1=fenced("hlt")).of(InterceptDelivered)
+    assert (told(event).access, told(event).gpa, event.gva) == (1, PAGE, None)
+
+
 def test_vtl1_skips_the_store(run) -> None:
     target = "mov rax, behind\nmov rbx, 0x204020\nmov [rbx], rax\nxor rax, rax\nmov [rbx + 8], rax"
     skip = (put(0x204000, (1 << 64) - 1, 0x10 << 32 | 0xFFFF_FFFE, 0x20010, 0), target, call(0x1_0000_0051), VTL_RETURN)
