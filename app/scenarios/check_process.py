@@ -3,12 +3,14 @@
 import socket
 import sys
 
-from app.scenarios.checking import Checked, CheckedLine, CheckedVcpu, questions
+from app.scenarios.checking import Checked, CheckedLine, CheckedProgram, questions
 from engine import wire
 from engine.machine import program
+from engine.machine.pieces import Piece, pieces_of
 from engine.model.problems import Problem, ScenarioProblems
 from engine.model.scenario import Scenario
 from engine.model.text import canonical, content_id
+from engine.x86.decode import listing
 
 
 def check(text: bytes, max_ram: int) -> Checked:
@@ -25,16 +27,20 @@ def check(text: bytes, max_ram: int) -> Checked:
         name=scenario.name,
         about=scenario.about,
         canonical=canonical(scenario),
-        vcpus=_code(scenario),
+        programs=_code(scenario),
     )
 
 
-def _code(scenario: Scenario) -> list[CheckedVcpu]:
-    listings = program.load(scenario).listings
+def _code(scenario: Scenario) -> list[CheckedProgram]:
     return [
-        CheckedVcpu(vcpu.guest or "", [CheckedLine(line.address, line.code, line.text) for line in lines])
-        for vcpu, lines in zip(scenario.vcpus, listings, strict=True)
+        CheckedProgram(index, piece.vtl, piece.spec.guest or "", _lines(piece))
+        for index, vcpu in enumerate(scenario.vcpus)
+        for piece in pieces_of(index, vcpu)
     ]
+
+
+def _lines(piece: Piece) -> list[CheckedLine]:
+    return [CheckedLine(line.address, line.code, line.text) for line in listing(piece.code, piece.base)]
 
 
 def main() -> None:

@@ -34,7 +34,11 @@ class CheckedLine(msgspec.Struct, frozen=True):
     text: str
 
 
-class CheckedVcpu(msgspec.Struct, frozen=True):
+class CheckedProgram(msgspec.Struct, frozen=True):
+    """What one VTL of a vCPU runs, as VcpuListing has it."""
+
+    vcpu: int
+    vtl: int
     guest: str
     lines: list[CheckedLine]
 
@@ -47,15 +51,15 @@ class Checked(wire.Message, frozen=True, tag="checked"):
     name: str = ""
     about: str = ""
     canonical: bytes = b""
-    vcpus: list[CheckedVcpu] = []
+    programs: list[CheckedProgram] = []
 
     def problems_out(self) -> list[ProblemOut]:
         return [ProblemOut(path=one.path, value=one.value, rule=one.rule) for one in self.problems]
 
     def listings_out(self) -> list[VcpuListing]:
         return [
-            VcpuListing(vcpu=index, guest=vcpu.guest, lines=[_line_out(line) for line in vcpu.lines])
-            for index, vcpu in enumerate(self.vcpus)
+            VcpuListing(vcpu=one.vcpu, vtl=one.vtl, guest=one.guest, lines=[_line_out(line) for line in one.lines])
+            for one in self.programs
         ]
 
 

@@ -27,6 +27,8 @@ class LineOut(BaseModel):
 
 class VcpuListing(BaseModel):
     vcpu: int
+    vtl: int
+    """1 for what the scenario gives for VTL1 besides (`vtl1`)."""
     guest: str
     """Name of the built-in guest, or empty for assembly."""
     lines: list[LineOut]

@@ -31,8 +31,18 @@ async def test_a_good_text_becomes_its_canonical_form_and_its_code(checker: Chec
     checked = await checker.check(scenario_text.encode())
     assert checked.problems == []
     assert checked.id == content_id(from_canonical(checked.canonical))
-    assert [vcpu.guest for vcpu in checked.vcpus] == ["touch"]
-    assert all(line.code and line.text for line in checked.vcpus[0].lines)
+    assert [(one.vcpu, one.vtl, one.guest) for one in checked.programs] == [(0, 0, "touch")]
+    assert all(line.code and line.text for line in checked.programs[0].lines)
+
+
+async def test_each_vtl_has_its_code_apart(checker: Checker, scenario_text: str) -> None:
+    vtl1 = "{guest: kernel, vtl1: {base: 0x218000, guest: monitor}}"
+    text = scenario_text.replace("{guest: touch, params: {base: 0x200000, pages: 64}}", vtl1)
+    checked = await checker.check(text.encode())
+    assert [(one.vtl, one.guest, one.lines[0].address) for one in checked.programs] == [
+        (0, "kernel", 0x10000),
+        (1, "monitor", 0x218000),
+    ]
 
 
 async def test_ram_beyond_the_server_s_limit_is_a_problem(scenario_text: str) -> None:
