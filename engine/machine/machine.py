@@ -1,5 +1,6 @@
 """The machine: a vm, its vCPUs, the gate, the policy and the script. Every exit is taken here, one at a time."""
 
+import errno
 import sys
 import threading
 import time
@@ -82,8 +83,10 @@ class Machine:
             try:
                 self.record(deliver(self.vm, self.vsm, vcpu, self.scenario.ram))
             except (Unsupported, HypervisorError) as error:
-                self.set_state(vcpu.index, "dead", str(error))
-                self.end_if_all_over()
+                # EBUSY: an access is to be made again first, and what waits comes after that.
+                if getattr(error, "errno", None) != errno.EBUSY:
+                    self.set_state(vcpu.index, "dead", str(error))
+                    self.end_if_all_over()
             return not self.is_over(vcpu.index)
 
     def take(self, vcpu: Vcpu, exit: AnyExit) -> None:

@@ -7,7 +7,9 @@ from engine.machine.vsm_effects import perform
 from engine.machine.vsm_events import exception_of
 from engine.machine.vsm_state import Vsm
 from engine.machine.vsm_view import MachineView
-from engine.model.events import InterruptTaken, VtlSwitched
+from engine.model.events import ExitTaken, InterruptTaken, VtlSwitched
+from engine.model.exits import Interrupted
+from engine.model.resolution import Retry
 from engine.vsm.effects import AcceptInterrupt, SetPendingEvent
 from engine.vsm.interrupts import acceptable, notified, preempted_by
 from engine.vsm.switch import enter
@@ -23,8 +25,8 @@ def deliver(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int) -> list[Effect]:
     perform(vm, vsm, vcpu, ram, notified(_view(vm, vsm, vcpu), vcpu.index))
     pending = vsm.partition.vps[vcpu.index].vtls[vcpu.vtl].pending_event
     if pending:
-        perform(vm, vsm, vcpu, ram, [SetPendingEvent(vcpu.index, vcpu.vtl, 0)])
         vcpu.inject(exception_of(pending))
+        perform(vm, vsm, vcpu, ram, [SetPendingEvent(vcpu.index, vcpu.vtl, 0)])
     logged += _interrupt(vm, vsm, vcpu, ram)
     if not any(own.requested for own in vsm.partition.vps[vcpu.index].vtls[vcpu.vtl :]):
         vsm.due.discard(vcpu.index)
@@ -38,8 +40,11 @@ def _preempt(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int) -> list[Effect]:
     if vtl is None:
         return []
     entry = enter(vsm.partition, vcpu.index, vtl, EntryReason.INTERRUPT)
+    raw = f"an interrupt waits for VTL{vtl}"
+    exit = Interrupted(vcpu=vcpu.index, vtl=entry.from_vtl, rip=vcpu.registers().rip, raw=raw)
     told = {"vcpu": vcpu.index, "from_vtl": entry.from_vtl, "to_vtl": vtl, "reason": "interrupt"}
-    return [(VtlSwitched, told), *perform(vm, vsm, vcpu, ram, entry.effects)]
+    done = perform(vm, vsm, vcpu, ram, entry.effects)
+    return [(ExitTaken, {"exit": exit, "resolution": Retry()}), (VtlSwitched, told), *done]
 
 
 def _interrupt(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int) -> list[Effect]:

@@ -134,8 +134,7 @@ class View:
             case VtlSwitched():
                 vcpu = self.vcpus[event.vcpu]
                 vcpu.vtl, vcpu.switches = event.to_vtl, vcpu.switches + 1
-                if event.reason != "interrupt":  # which comes of no exit of this vCPU's
-                    self._follows(event, self.fresh_outcomes)
+                self._follows(event, self.fresh_outcomes)
             case HypercallServed():
                 self._setter = min(max(Setter.VTL1, Setter.VTL1 + event.vtl - 1), MOST_SETTER)
                 self._follows(event, self.fresh_outcomes)

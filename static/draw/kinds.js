@@ -42,6 +42,10 @@ export const KINDS = {
     order: 7, letter: "R", colour: "--slot-ro", from: 0.4, to: 0.9,
     about: "The vCPU's ring of dirty pages reached its soft limit: it waits until the VMM has emptied it.",
   },
+  interrupted: {
+    order: 11, letter: "N", colour: "--vtl1", from: 0.4, to: 0.9,
+    about: "An interrupt for a higher VTL: the VMM brought the vCPU out of the guest to enter that.",
+  },
   shutdown: { order: 8, letter: "T", colour: "--fault", from: 0, to: 1, about: "Triple fault: the vCPU is dead." },
   internal_error: {
     order: 9, letter: "E", colour: "--fault", from: 0, to: 1,
@@ -50,7 +54,7 @@ export const KINDS = {
 };
 
 /** @type {KindStyle} */
-const OTHER = { order: 11, letter: "?", colour: "--dim", from: 0.7, to: 1, about: "A return of the vCPU to the VMM." };
+const OTHER = { order: 12, letter: "?", colour: "--dim", from: 0.7, to: 1, about: "A return of the vCPU to the VMM." };
 
 /**
  * @param {string} kind

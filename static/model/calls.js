@@ -7,7 +7,7 @@ import { hex } from "../base/numbers.js";
 /** @typedef {import("./types").SwitchRecord} SwitchRecord */
 
 /** @type {Record<string, string>} */
-const SWITCHES = { call: "VTL call", return: "VTL return" };
+const SWITCHES = { call: "VTL call", return: "VTL return", interrupt: "interrupt" };
 
 /**
  * What the stream shows after time and vCPU.

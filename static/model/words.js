@@ -31,7 +31,8 @@ export function line(record) {
     case "mmio": return { act: verb(record), on: gpa, remark: "read-only" };
     case "io": return portLine(record);
     case "msr": return msrLine(record);
-    case "hypercall": return callLine(record);
+    case "hypercall":
+    case "interrupted": return callLine(record);
     case "synic": return { act: "synic", on: msrName(record), remark: "kept by the kernel" };
     default: return { act: record.kind.replace("_", " "), on: "", remark: record.text };
   }
@@ -81,6 +82,7 @@ export function why(record) {
     case "msr": return `${who(record)} ${ported(record)} MSR ${hex(record.index ?? 0)}, ${kept(record)}.`;
     case "hypercall": return `${who(record)} ${callDone(record)}`;
     case "synic": return `${who(record)} wrote MSR ${hex(record.index ?? 0)} of the synthetic interrupt controller, which the kernel keeps.`;
+    case "interrupted": return `${who(record)} was brought out of the guest: ${record.raw}.`;
     case "hlt": return `${who(record)} executed HLT and waits.`;
     case "ring_full": return `${who(record)} had filled its ring of dirty pages up to the soft limit.`;
     case "shutdown": return `${who(record)} took a triple fault: it cannot go on.`;
@@ -124,7 +126,7 @@ function masked({ mask, vtl, setter }) {
  */
 export function answered(record) {
   if (record.kind === "ring_full") return "Harvested: the entries were taken out, the ring was reset, and the vCPU runs on.";
-  if (record.kind === "hypercall") return callAnswered(record);
+  if (record.kind === "hypercall" || record.kind === "interrupted") return callAnswered(record);
   if (record.kind === "synic") return "Noted: the kernel has done it already, and the vCPU runs on.";
   switch (record.answer) {
     case "complete": return completed(record);

@@ -144,3 +144,13 @@ test("an intercept names the VTL that is told", () => {
   assert.match(answered({ ...STORE, answer: "retry", switch: switched }), /^Intercepted: VTL1 /);
   assert.match(answered({ ...STORE, answer: "retry", switch: null }), /^Retried/);
 });
+
+test("an interrupt for a higher VTL says what it led to", () => {
+  const out = {
+    ...STORE, kind: "interrupted", answer: "retry", raw: "an interrupt waits for VTL1", gpa: null, access: null, size: null, data: null, mask: null,
+    switch: { from_vtl: 0, to_vtl: 1, reason: "interrupt" },
+  };
+  assert.deepEqual(line(out), { act: "interrupt", on: "", remark: "VTL0 → VTL1" });
+  assert.match(why(out), /an interrupt waits for VTL1\.$/);
+  assert.match(answered(out), /goes on in VTL1/);
+});

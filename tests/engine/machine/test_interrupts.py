@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.model.events import InterruptTaken, VtlSwitched
+from engine.model.events import ExitTaken, InterruptTaken, VtlSwitched
+from engine.model.exits import Interrupted
 from engine.session.host import Host
 from engine.session.outcome import run_to_end
 from tests.engine.machine.vsm_guest import (
@@ -102,6 +103,14 @@ def test_the_higher_vector_comes_first_and_two_of_one_are_one(run) -> None:
     assert taken(run(vtl1=(*send, VTL_RETURN))) == [(0, OTHER), (0, LOWER)]
 
 
+def test_an_access_that_is_to_be_made_again_comes_first(run) -> None:
+    """VTL0 has interrupts off, and one waits; its load is denied, relaxed and made again. Nothing of that is lost."""
+    load = f"mov rbx, {PAGE:#x}\nmov rdx, [rbx]\nmov rbx, {MARKS + 0x80:#x}\nmov [rbx], rdx"
+    fenced = (protect(), put(PAGE, 7), fence(0x0, PAGE >> 12), VTL_RETURN)
+    ran = run(interrupt(LOWER, 0), load, "sti", spin(MARKS), vtl1=fenced, on="cli", on_protection="relax")
+    assert (ran.words(MARKS + 0x80, 1), marks(ran, 1), ran.end) == ([7], [LOWER, 0], "halted")
+
+
 def test_vtl0_may_interrupt_itself_but_not_vtl1(run) -> None:
     ran = run(interrupt(LOWER, 0), mark(1), interrupt(HIGHER, 1), vtl1=(VTL_RETURN,))
     assert (marks(ran, 2), taken(ran)) == ([LOWER, 1, 0], [(0, LOWER)])
@@ -118,6 +127,7 @@ def test_one_for_vtl1_calls_it_back_until_it_lets_it_in(run) -> None:
     ran = run(mark(3), vtl1=(*send, mark(1), reason, "sti", spin(MARKS + 8), mark(2), "cli", VTL_RETURN))
     assert marks(ran, 4) == [1, HIGHER, 2, 3, 0]
     assert [event.reason for event in ran.of(VtlSwitched)] == ["call", "return", "interrupt", "return"]
+    assert [type(event.exit) for event in ran.of(ExitTaken)].count(Interrupted) == 1
     assert ran.words(MARKS + 0x100, 1) == [2]
 
 
