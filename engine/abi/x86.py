@@ -38,6 +38,10 @@ SEGMENT_CODE = 0b1011
 """Execute, read, accessed."""
 SEGMENT_DATA = 0b0011
 """Read, write, accessed."""
+SEGMENT_TSS = 0b1011
+"""Of 64 bits, busy."""
+RESET_LIMIT = 0xFFFF
+"""Of TR and LDTR after a reset (SDM Vol. 3, 10.1.1)."""
 CODE_SELECTOR = 0x08
 DATA_SELECTOR = 0x10
 DESCRIPTOR_CODE = 0x00AF_9B00_0000_FFFF

@@ -13,9 +13,11 @@ _RESERVED = 0x0F00
 """Segment attributes: where a descriptor has bits of its limit."""
 _KIND, _CODE, _DATA = 0x9D, 0x99, 0x91
 """Present, S, and of the type: code, conforming, accessed."""
-_SYSTEM, _LDT, _BUSY = 0x9F, 0x82, frozenset({0x83, 0x8B})
-"""Present, S and type; of a busy TSS, also the one of 16 bits that kvm_amd gives a vCPU at reset."""
-_LONG, _BIG = 1 << 13, 1 << 14
+_SYSTEM, _LDT, _BUSY = 0x9F, 0x82, 0x8B
+"""Present, S and type; of a TSS in use."""
+_LONG, _BIG, _PAGES = 1 << 13, 1 << 14, 1 << 15
+_ALWAYS, _NEVER = 0xFFF, 0xFFF0_0000
+"""Bits of a limit that are set where it is in pages, and that are clear where it is in bytes."""
 _MOST_PRIORITY = 15
 _MEMORY_TYPES = frozenset({0, 1, 4, 5, 6, 7})
 
@@ -84,6 +86,8 @@ def _segments(registers: SystemRegisters) -> Iterator[Broken]:
         whole = 0 <= segment.limit < 1 << 32 and 0 <= segment.selector < 1 << 16 and 0 <= segment.attributes < 1 << 16
         if not whole or segment.attributes & _RESERVED or not is_canonical(segment.base):
             yield name, str(segment), "a canonical base, 32, 16 and 16 bits; attributes 11:8 are 0"
+        if segment.present and not _fits(segment):
+            yield name, str(segment), "with G, a limit of whole pages, else one below 1 MiB"
     for name in ("ds", "es", "fs", "gs", "ss"):
         segment = getattr(registers, name)
         if segment.present and segment.attributes & _DATA != _DATA:
@@ -91,7 +95,13 @@ def _segments(registers: SystemRegisters) -> Iterator[Broken]:
     cs = registers.cs
     if cs.attributes & _KIND != _CODE or cs.dpl != registers.cpl:
         yield "cs", str(cs), "present, accessed code of SS's privilege level, not conforming"
-    if registers.tr.attributes & _SYSTEM not in _BUSY:
+    if registers.tr.attributes & _SYSTEM != _BUSY:
         yield "tr", str(registers.tr), "a busy TSS"
     if registers.ldtr.present and registers.ldtr.attributes & _SYSTEM != _LDT:
         yield "ldtr", str(registers.ldtr), "none, or an LDT"
+
+
+def _fits(segment: Segment) -> bool:
+    if segment.attributes & _PAGES:
+        return segment.limit & _ALWAYS == _ALWAYS
+    return not segment.limit & _NEVER

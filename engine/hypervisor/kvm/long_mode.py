@@ -15,6 +15,8 @@ def enter_long_mode(sregs: Sregs, cr3: int, no_execute: bool) -> None:
     sregs.cs = _segment(x86.CODE_SELECTOR, x86.SEGMENT_CODE, long=1)
     for name in ("ds", "es", "fs", "gs", "ss"):
         setattr(sregs, name, _segment(x86.DATA_SELECTOR, x86.SEGMENT_DATA, long=0))
+    # kvm_amd gives a vCPU a TSS of 16 bits at reset, which is no TSS in long mode.
+    sregs.tr = Segment(limit=x86.RESET_LIMIT, type=x86.SEGMENT_TSS, present=1)
     sregs.gdt.base, sregs.gdt.limit, sregs.idt.limit = DESCRIPTORS, x86.GDT_LIMIT, 0
 
 

@@ -10,7 +10,7 @@ from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.model.system_registers import SEGMENTS, TABLES, Segment, SystemRegisters, TableRegister
 from tests.engine.hypervisor.guest import LONG_MODE, Guest
 
-_ET = 1 << 4
+_ET, _G = 1 << 4, 1 << 15
 _SYSENTER = ("sysenter_eip", "sysenter_esp")
 
 
@@ -28,7 +28,7 @@ _numbers = {
 _segment = st.builds(
     Segment,
     _near(0),
-    st.one_of(st.just(0xFFFF_FFFF), st.integers(0, 0xFFFF_FFFF)),
+    st.sampled_from([0, 0x67, 0xFFF, 0xF_FFFF, 0x10_0000, 0x1234_5FFF, 0xFFFF_FFFF]),
     st.integers(0, 0xFFFF),
     st.sampled_from([0xA09B, 0xC093, 0xC0F3, 0xA0FB, 0x8B, 0x82, 0, 0xC091, 0x9B]) | st.integers(0, 0xFFFF),
 )
@@ -53,9 +53,14 @@ def test_all_or_nothing(guest: Guest, changes: dict[str, Any]) -> None:
 
 
 def _kept(registers: SystemRegisters) -> SystemRegisters:
-    """What every processor keeps: CR0.ET reads as 1, AMD's SYSENTER addresses have 32 bits, and a segment that is not
-    there has no attributes."""
-    fields = {name: getattr(registers, name) for name in SEGMENTS}
-    shown: dict[str, Any] = {name: one if one.present else replace(one, attributes=0) for name, one in fields.items()}
+    """What every processor keeps: CR0.ET reads as 1, AMD's SYSENTER addresses have 32 bits and its segments G by their
+    limit alone, and a segment that is not there has nothing but its base."""
+    shown: dict[str, Any] = {name: _shown(getattr(registers, name)) for name in SEGMENTS}
     shown |= {name: getattr(registers, name) & 0xFFFF_FFFF for name in _SYSENTER}
     return replace(registers, cr0=registers.cr0 | _ET, **shown)
+
+
+def _shown(segment: Segment) -> Segment:
+    if not segment.present:
+        return replace(segment, limit=0, attributes=0)
+    return replace(segment, attributes=segment.attributes & ~_G)

@@ -1,13 +1,15 @@
 """A guest that changes its system registers has changed the same ones, to the same values, on both hypervisors."""
 
 import pytest
+from msgspec.structs import replace
 
 from engine.model.exits import HltExit
-from engine.model.system_registers import SystemRegisters
+from engine.model.system_registers import SEGMENTS, Segment, SystemRegisters
 from tests.engine.hypervisor.guest import Guest
 
 TABLE = 0x00A000
 """A descriptor table: as the guest's own, then a TSS and an LDT of two entries each."""
+MCE = 1 << 6
 TSS, LDT = 0x18, 0x28
 ENTRIES = (
     0, 0x00AF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF,
@@ -49,10 +51,20 @@ def _after(guest: Guest, code: str) -> SystemRegisters:
     return guest.vcpu.system_registers(0)
 
 
+def _defined(registers: SystemRegisters) -> SystemRegisters:
+    """Without the limit of a segment that is not there, and CR4.MCE (docs/differences.md 38). An LDT of no entry is
+    none: what QEMU's processor, that of the lane, has after LLDT of null."""
+    absent = {name: getattr(registers, name) for name in SEGMENTS if not getattr(registers, name).present}
+    shown = {name: replace(one, limit=0) for name, one in absent.items()}
+    if not registers.ldtr.limit:
+        shown["ldtr"] = Segment()
+    return replace(registers, cr4=registers.cr4 & ~MCE, **shown)
+
+
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES)
 def test_what_a_guest_sets_is_the_same(kvm: Guest, sim: Guest, code: str) -> None:
-    found = _after(kvm, code)
-    assert found == _after(sim, code)
-    for guest in (kvm, sim):
-        guest.vcpu.set_system_registers(0, found)
-        assert guest.vcpu.system_registers(0) == found
+    found = _after(kvm, code), _after(sim, code)
+    assert _defined(found[0]) == _defined(found[1])
+    for guest, registers in zip((kvm, sim), found, strict=True):
+        guest.vcpu.set_system_registers(0, registers)
+        assert _defined(guest.vcpu.system_registers(0)) == _defined(registers)

@@ -39,7 +39,7 @@ from engine.model.rights import Access
 _CR0, _CR4 = 0x8005_0033, 0x620
 """Paging, write protect, native FPU errors; PAE and SSE."""
 _EFER = 0xC000_0080
-_RESET_LIMIT, _RESET_TSS, _RESET_LDT = 0xFFFF, 0x8B00, 0x8200
+_RESET_TSS, _RESET_LDT = 0x8B00, 0x8200
 """As after a reset (SDM Vol. 3, 10.1.1): at 0, the TSS busy."""
 _FLUSH_TLB = uc.UC_CTL_TLB_FLUSH | uc.UC_CTL_IO_WRITE << 30
 
@@ -84,8 +84,8 @@ class Core:
         for index in (ES, SS, DS, FS, GS):
             self._image.set_segment(index, abi.DATA_SELECTOR, abi.SEGMENT_LIMIT, abi.DESCRIPTOR_DATA >> 32)
         self._image.set_segment(CS, abi.CODE_SELECTOR, abi.SEGMENT_LIMIT, abi.DESCRIPTOR_CODE >> 32)
-        self._image.set_segment(TR, 0, _RESET_LIMIT, _RESET_TSS)
-        self._image.set_segment(LDT, 0, _RESET_LIMIT, _RESET_LDT)
+        self._image.set_segment(TR, 0, abi.RESET_LIMIT, _RESET_TSS)
+        self._image.set_segment(LDT, 0, abi.RESET_LIMIT, _RESET_LDT)
         self._image.keep_task_priority()
         self._image.put()
         self.set_registers(Registers())
