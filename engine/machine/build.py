@@ -5,7 +5,6 @@ from engine.hypervisor.contract.extensions import KernelHyperV
 from engine.hypervisor.contract.protocols import Hypervisor, Vcpu, Vm
 from engine.machine.harvest import harvest
 from engine.machine.machine import Machine, Record
-from engine.machine.operations import set_mask
 from engine.machine.program import Loaded, load
 from engine.machine.runner import Runner
 from engine.machine.slices import SlicedRunner
@@ -23,7 +22,7 @@ from engine.vsm.discovery import leaves
 def build(hypervisor: Hypervisor, scenario: Scenario, record: Record) -> Machine:
     """Slots, program, vCPUs and masks, each logged. Unsupported when this host lacks a mask, the dirty
     ring, or a Hyper-V of its own where the scenario asks for that."""
-    vm = hypervisor.create_vm(scenario.ram, seed=scenario.seed)
+    vm = hypervisor.create_vm(scenario.ram, scenario.vtls, seed=scenario.seed)
     try:
         return _furnish(vm, scenario, record)
     except BaseException:
@@ -54,7 +53,7 @@ def _furnish(vm: Vm, scenario: Scenario, record: Record) -> Machine:
     machine.record(machine.started())
     for mask in scenario.masks:
         pages = PageRange(mask.base >> PAGE_SHIFT, mask.pages)
-        machine.record([set_mask(vm, mask.vtl, pages, Rights(mask.rights))])
+        machine.set_mask(mask.vtl, pages, Rights(mask.rights))
     return machine
 
 

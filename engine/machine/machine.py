@@ -27,6 +27,7 @@ from engine.model.commands import AnyCommand
 from engine.model.events import CommandTaken, Event, ExitTaken, PhaseChanged, VcpuChanged
 from engine.model.exits import AnyExit, HltExit, HypercallExit, IoExit, MsrExit, ProtectionExit, RingFullExit
 from engine.model.resolution import Complete
+from engine.model.rights import Rights
 from engine.model.scenario import OnProtection, Scenario
 
 Record = Callable[[type[Event], dict[str, Any]], None]
@@ -42,7 +43,7 @@ class Machine:
         self.policy: OnProtection = scenario.on_protection
         self.position = 0
         waiting = [index for index, spec in enumerate(scenario.vcpus) if spec.waits is True]
-        self.vsm = Vsm(vm, vcpus, scenario.vsm_profile, waiting)
+        self.vsm = Vsm(vm, vcpus, scenario.vsm_profile, scenario.vtls - 1, waiting)
         self.states = ["waiting" if self.vsm.waits(vcpu.index) else "stopped" for vcpu in vcpus]
         self.on_ready: Callable[[], None] = lambda: None
         """Called when a vCPU that waited may run."""
@@ -151,7 +152,7 @@ class Machine:
         # Where the mask leaves all, something else denied it, and there is none to lift: it exits again.
         if isinstance(exit, ProtectionExit) and found.relax_to is not None and mask != found.relax_to:
             page = PageRange(exit.gpa >> PAGE_SHIFT, 1)
-            self.record([set_mask(self.vm, exit.vtl, page, found.relax_to)])
+            self.set_mask(exit.vtl, page, found.relax_to)
         if found.resolution is not None:
             vcpu.resolve(exit, found.resolution)
         if found.state != "running":
@@ -173,8 +174,15 @@ class Machine:
         except (Unsupported, HypervisorError) as refused:
             effects, error = [], str(refused)
         self.log_command(command, by, error)
+        self.vsm.masks.overrule(effects)
         self.record(effects)
         return error
+
+    def set_mask(self, vtl: int, pages: PageRange, rights: Rights) -> None:
+        """By the VMM itself."""
+        effects = [set_mask(self.vm, vtl, pages, rights)]
+        self.vsm.masks.overrule(effects)
+        self.record(effects)
 
     def log_command(self, command: AnyCommand, by: str, error: str = "") -> None:
         fields = {"command": command, "position": self.position, "by": by, "error": error}

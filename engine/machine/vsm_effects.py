@@ -12,11 +12,12 @@ from engine.hypervisor.contract.extensions import ModeBasedExecution
 from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.hypervisor.contract.vectors import require_exception
 from engine.machine.hypercall_pages import unplaceable
-from engine.machine.operations import Effect, set_masks
+from engine.machine.operations import Effect
 from engine.machine.vsm_events import exception_of
+from engine.machine.vsm_masks import guest_pages
 from engine.machine.vsm_registers import PRIVATE, SHARED, SYSTEM, XMM, changed, with_xmm
 from engine.machine.vsm_state import Private, Vsm
-from engine.model.address import PAGE_SHIFT, PageRange
+from engine.model.address import PAGE_SHIFT
 from engine.model.layout import SYSTEM_AREA
 from engine.model.page_set import PageSet
 from engine.model.registers import Registers
@@ -82,11 +83,11 @@ def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEf
     logged: list[Effect] = []
     for effect in done:
         match effect:
-            case effects.SetMask(_, targets, gfns, rights):
+            case effects.SetMask(setter, targets, gfns, rights):
                 for target in targets:
-                    logged += set_masks(vm, target, PageSet(gfns), rights)
+                    logged += vsm.masks.set(vm, setter, target, PageSet(gfns), rights)
             case effects.SetDefaultMask(setter, rights) if rights != Rights.RWX:
-                logged += set_masks(vm, setter - 1, _unset(vm, setter - 1, ram), rights)
+                logged += vsm.masks.set_default(vm, setter, rights, guest_pages(ram, SYSTEM_AREA))
             case effects.EnableVpVtl(vp, vtl, context):
                 vsm.private[vp, vtl] = Private(context.rip, context.rsp, context.rflags)
             case effects.StartVp(vp, vtl, context):
@@ -126,14 +127,6 @@ def _follow(vm: Vm, vsm: Vsm, vcpu: Vcpu, effect: effects.AnyEffect) -> None:
             vm.extension(ModeBasedExecution).set_mbec(vp, lower, vsm.partition.vps[vp].mbec_active(lower))
         case _:
             pass
-
-
-def _unset(vm: Vm, vtl: int, ram: int) -> PageSet:
-    """The pages of RAM that have all rights, whether a slot is there now or not; without the system area."""
-    pages = PageSet.of_range(PageRange(0, ram >> PAGE_SHIFT)) - PageSet.of_range(SYSTEM_AREA)
-    for run, rights in vm.masks(vtl):
-        pages = pages - PageSet.of_range(run) if rights != Rights.RWX else pages
-    return pages
 
 
 def _set_register(vsm: Vsm, vcpu: Vcpu, effect: effects.SetRegister) -> None:

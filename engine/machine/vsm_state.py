@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from engine.abi.tlfs.interface import HYPERCALL_ENABLE
 from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.machine.hypercall_pages import HypercallPages
+from engine.machine.vsm_masks import VtlMasks
 from engine.model.layout import HYPERCALL_PAGE, VTL_CALL_OFFSET, VTL_RETURN_OFFSET
 from engine.model.registers import Registers
 from engine.vsm.call import Call
@@ -15,8 +16,6 @@ from engine.vsm.calls.table import calls
 from engine.vsm.profile import PROFILES, Profile
 from engine.vsm.state import PartitionState, new_partition
 
-MAXIMUM_VTL = 1
-"""A vm has two VTLs (Hypervisor.create_vm)."""
 FIRMWARE = 1 << 63
 """A guest OS id: open source, and of no system that has a number (TLFS, Reporting the Guest OS Identity)."""
 
@@ -39,11 +38,14 @@ class Private(msgspec.Struct, frozen=True, gc=False):
 class Vsm:
     """State of one run; all of it changes under the machine's lock."""
 
-    def __init__(self, vm: Vm, vcpus: list[Vcpu], profile: str, waiting: Collection[int] = ()) -> None:
-        """`waiting`: the vCPUs that StartVirtualProcessor has to start."""
+    def __init__(
+        self, vm: Vm, vcpus: list[Vcpu], profile: str, highest: int = 1, waiting: Collection[int] = ()
+    ) -> None:
+        """`highest` VTL of the vm; `waiting`: the vCPUs that StartVirtualProcessor has to start."""
         self.profile: Profile = PROFILES[profile]
         self.calls: dict[int, Call] = calls(self.profile)
-        self.partition = _partition(vcpus, vm.capabilities.mbec, waiting)
+        self.partition = _partition(new_partition(len(vcpus), highest, vm.capabilities.mbec), vcpus, waiting)
+        self.masks = VtlMasks(highest)
         self.private: dict[tuple[int, int], Private] = {}
         """By vCPU and VTL: what a VTL that is not active goes on with."""
         self.pages = HypercallPages()
@@ -58,7 +60,7 @@ class Vsm:
         return f"for vCPU {state.waits_for[0]} to unlock its TLB" if state.waits_for else ""
 
 
-def _partition(vcpus: list[Vcpu], mbec: bool, waiting: Collection[int]) -> PartitionState:
+def _partition(state: PartitionState, vcpus: list[Vcpu], waiting: Collection[int]) -> PartitionState:
     """Processors run from the start, unless the scenario has them wait. One that it puts into VTL1 has that enabled,
     for the partition too, and no VTL0 to return to: there it has no context.
 
@@ -66,12 +68,9 @@ def _partition(vcpus: list[Vcpu], mbec: bool, waiting: Collection[int]) -> Parti
     a hypercall page, as if firmware had run; a guest that is given one need not place it (TLFS, Establishing the
     Hypercall Interface, steps 3 and 5).
     """
-    state = replace(
-        new_partition(len(vcpus), MAXIMUM_VTL, mbec),
-        code_page_offsets=(VTL_CALL_OFFSET, VTL_RETURN_OFFSET),
-    )
+    state = replace(state, code_page_offsets=(VTL_CALL_OFFSET, VTL_RETURN_OFFSET))
     page = HYPERCALL_PAGE | HYPERCALL_ENABLE
-    for vtl in range(MAXIMUM_VTL + 1):
+    for vtl in range(state.maximum_vtl + 1):
         state = state.with_vtl(vtl, lambda old: replace(old, guest_os_id=FIRMWARE, hypercall=page))
     for vcpu in vcpus:
         state = state.with_vp(vcpu.index, lambda old, at=vcpu.index: replace(old, started=at not in waiting))

@@ -54,7 +54,7 @@ class MachineView:
         return gfn not in SYSTEM_AREA and self._in_slot(gfn)
 
     def mask(self, setter: int, target: int, gfn: int) -> Rights:
-        return self._vm.mask(target, gfn)
+        return self._vsm.masks.get(self._vm, setter, target, gfn)
 
     def host_rights(self, gfn: int) -> Rights:
         readonly = any(slot.readonly and gfn in slot.pages for slot in self._slots)

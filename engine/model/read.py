@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import UNSET
 
 from engine.model.address import PAGE_SIZE
-from engine.model.layout import CODE_SIZE, MAX_RAM, MAX_VCPUS, SYSTEM_SIZE
+from engine.model.layout import CODE_SIZE, MAX_RAM, MAX_VCPUS, MOST_VTLS, SYSTEM_SIZE
 from engine.model.node import Node, mapping
 from engine.model.read_parts import POLICIES, read_pages, read_slot
 from engine.model.read_script import read_script
@@ -21,7 +21,7 @@ MOST_ASM = 16 << 10
 _PROGRAM = ("guest", "params", "asm")
 _FIELDS = (
     "version", "name", "about", "ram", "hypervisor", "seed", "slots", "vcpus", "masks", "on_protection", "script",
-    "limits", "dirty", "vsm_profile", "hyperv",
+    "limits", "dirty", "vtls", "vsm_profile", "hyperv",
 )  # fmt: skip
 
 
@@ -44,6 +44,7 @@ def read_scenario(node: Node, max_ram: int) -> Scenario:
         script=read_script(found["script"], ram) if "script" in found else (),
         limits=_limits(found["limits"]) if "limits" in found else Limits(),
         dirty=found["dirty"].choice(*DIRTY_WAYS) if "dirty" in found else "log",
+        vtls=found["vtls"].number(2, MOST_VTLS) if "vtls" in found else 2,
         vsm_profile=found["vsm_profile"].choice(*VSM_PROFILES) if "vsm_profile" in found else "tlfs",
         hyperv=found["hyperv"].choice(*HYPERVS) if "hyperv" in found else "vmm",
     )

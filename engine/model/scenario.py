@@ -87,6 +87,8 @@ class Scenario(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     dirty: DirtyWay = "log"
     """How written pages are told."""
+    vtls: int = 2
+    """How many VTLs the guest may have: VTL0 and those above."""
     vsm_profile: VsmProfile = "tlfs"
     """How hypercalls are read where the sources disagree (engine.vsm.profile)."""
     hyperv: HyperV = "vmm"

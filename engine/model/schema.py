@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.model.layout import MAX_RAM, MAX_VCPUS
+from engine.model.layout import MAX_RAM, MAX_VCPUS, MOST_VTLS
 from engine.model.read import DIRTY_WAYS, HYPERVISORS, HYPERVS, MOST_ASM, MOST_MASKS, MOST_SLOTS, VSM_PROFILES
 from engine.model.read_parts import HIGHEST_SLOT, POLICIES
 from engine.model.read_script import MOST_ENTRIES, SCRIPTABLE
@@ -47,6 +47,7 @@ def _fields() -> dict[str, Any]:
         "masks": {"type": "array", "maxItems": MOST_MASKS, "items": _object(_mask(), "base", "pages", "mask")},
         "on_protection": {"enum": list(POLICIES)},
         "dirty": {"enum": list(DIRTY_WAYS)},
+        "vtls": {"type": "integer", "minimum": 2, "maximum": MOST_VTLS},
         "vsm_profile": {"enum": list(VSM_PROFILES)},
         "hyperv": {"enum": list(HYPERVS)},
         "script": {"type": "array", "maxItems": MOST_ENTRIES, "items": _entry()},

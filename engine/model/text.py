@@ -16,7 +16,7 @@ from engine.model.scenario import Scenario
 
 MOST_TOLD = 200
 """Problems told at once; a hostile text has thousands."""
-LATER = {"dirty": "log", "vsm_profile": "tlfs", "hyperv": "vmm"}
+LATER = {"dirty": "log", "vtls": 2, "vsm_profile": "tlfs", "hyperv": "vmm"}
 """Fields that came when scenarios had been saved already, with what those do. Absent from the canonical form, such a
 field means this for ever, whatever its default may become."""
 ID_LENGTH = 20

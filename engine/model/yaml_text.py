@@ -30,6 +30,8 @@ def to_yaml(scenario: Scenario) -> str:
     lines.append(f"on_protection: {scenario.on_protection}")
     if scenario.dirty != "log":
         lines.append(f"dirty: {scenario.dirty}")
+    if scenario.vtls != 2:
+        lines.append(f"vtls: {scenario.vtls}")
     if scenario.vsm_profile != "tlfs":
         lines.append(f"vsm_profile: {scenario.vsm_profile}")
     if scenario.hyperv != "vmm":

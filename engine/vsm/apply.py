@@ -33,9 +33,9 @@ def _partition(state: PartitionState, effect: effects.AnyEffect) -> PartitionSta
 def _processor(state: PartitionState, effect: effects.AnyEffect) -> PartitionState:
     match effect:
         case effects.StartVp(vp, vtl):
-            return state.with_vp(vp, lambda old: replace(old, started=True, active_vtl=vtl))
+            return state.with_vp(vp, lambda old: replace(_in(old, vtl), started=True))
         case effects.SwitchVtl(vp, vtl):
-            return state.with_vp(vp, lambda old: replace(old, active_vtl=vtl))
+            return state.with_vp(vp, lambda old: _in(old, vtl))
         case (
             effects.EnableVpVtl(vp, vtl)
             | effects.SetPendingEvent(vp, vtl)
@@ -74,6 +74,11 @@ def _changed(old: VpVtl, effect: effects.AnyEffect) -> dict[str, Any]:
             return {"synic": synic}
         case _:
             return {}
+
+
+def _in(state: VpState, vtl: int) -> VpState:
+    """Those above have returned, for only the active one can."""
+    return replace(state, active_vtl=vtl, entered=frozenset(one for one in state.entered if one < vtl) | {vtl})
 
 
 def _released(state: PartitionState, holder: int, vtl: int) -> PartitionState:

@@ -81,6 +81,8 @@ class VpState(msgspec.Struct, frozen=True, kw_only=True):
     apic_id: int
     started: bool = False
     active_vtl: int = 0
+    entered: frozenset[int] = frozenset()
+    """VTLs that have been entered and have not returned, the active one included."""
     awaited: frozenset[tuple[int, int]] = frozenset()
     """(VTL, processor): the VTL goes on once that processor has no TLB lock for it any more."""
     vtls: tuple[VpVtl, ...] = (VpVtl(enabled=True), *(VpVtl(),) * (interface.MAX_VTLS - 1))
@@ -88,6 +90,11 @@ class VpState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def enabled_vtls(self) -> list[int]:
         return [vtl for vtl, state in enumerate(self.vtls) if state.enabled]
+
+    def below(self, vtl: int) -> int | None:
+        """Where a return from `vtl` leads: to the highest that has not returned itself; the lowest one never does."""
+        lower = [one for one in self.enabled_vtls if one < vtl]
+        return max([one for one in lower if one in self.entered], default=min(lower, default=None))
 
     @property
     def waits_for(self) -> list[int]:

@@ -61,12 +61,13 @@ def vtl_call(caller: Caller, partition: PartitionState, control: int) -> Switche
 
 
 def vtl_return(caller: Caller, partition: PartitionState, control: int) -> Switched | Undefined:
-    """Into the next lower VTL; the TLB locks that the VTL holds are released."""
+    """Into the VTL that it was entered from, or that has been entered since; the TLB locks that the VTL holds are
+    released. TLFS has "a lower VTL" and two of them: which one of more is ours."""
     state = partition.vps[caller.vp]
-    lower = [vtl for vtl in state.enabled_vtls if vtl < caller.vtl]
+    lower = state.below(caller.vtl)
     given = of_bits(VtlReturnInput, control)
     # The conditions for #UD, as in VTL Return.
-    if caller.cpl or caller.real_mode or given.reserved or not lower:
+    if caller.cpl or caller.real_mode or given.reserved or lower is None:
         return Undefined()
     own = state.vtls[caller.vtl]
     freed = [
@@ -76,9 +77,9 @@ def vtl_return(caller: Caller, partition: PartitionState, control: int) -> Switc
     page = None if given.fast else own.assist_gfn
     return Switched(
         from_vtl=caller.vtl,
-        to_vtl=max(lower),
+        to_vtl=lower,
         restore=None if page is None else page * PAGE_SIZE + _RETURN,
-        effects=(*freed, SwitchVtl(caller.vp, max(lower))),
+        effects=(*freed, SwitchVtl(caller.vp, lower)),
     )
 
 

@@ -83,9 +83,9 @@ def protect(config: int = 0x3F) -> str:
     return put(INPUT, PARTITION_ID_SELF, VP_INDEX_SELF, 0xD0007, 0, config, 0) + call(0x1_0000_0051)
 
 
-def fence(rights: int, *gfns: int) -> str:
-    """ModifyVtlProtectionMask of VTL0."""
-    words = [PARTITION_ID_SELF, rights | 0x10 << 32, *gfns]
+def fence(rights: int, *gfns: int, vtl: int = 0) -> str:
+    """ModifyVtlProtectionMask of VTL0, or of another."""
+    words = [PARTITION_ID_SELF, rights | (0x10 | vtl) << 32, *gfns]
     return put(INPUT, *words) + call(len(gfns) << 32 | 0x0C)
 
 

@@ -73,10 +73,23 @@ def test_a_vtl_of_the_partition_is_no_vtl_of_the_processor() -> None:
     assert vtl_call(Caller(0, 0), guest.partition, 0) == Undefined()
 
 
-def test_a_return_leads_to_the_next_lower_vtl() -> None:
+@pytest.mark.parametrize(
+    ("entries", "returns"),
+    [((3, 5), [3, 0]), ((5,), [0]), ((3,), [0]), ((3, 5, 3), [0])],
+    ids=["called twice", "past VTL3", "called once", "returned meanwhile"],
+)
+def test_a_return_leads_to_where_it_was_entered_from(entries: tuple[int, ...], returns: list[int]) -> None:
+    """An intercept or an interrupt may pass over a VTL, which then is not returned to either."""
     guest = Partition(maximum_vtl=5).enable(3, 5)
-    found = [vtl_return(Caller(0, vtl), guest.partition, 1) for vtl in (5, 3)]
-    assert [switched.to_vtl for switched in found if isinstance(switched, Switched)] == [3, 0]
+    for vtl in entries:
+        guest.perform([effects.SwitchVtl(0, vtl)])
+    found: list[int] = []
+    while guest.partition.vps[0].active_vtl:
+        switched = vtl_return(Caller(0, guest.partition.vps[0].active_vtl), guest.partition, 1)
+        assert isinstance(switched, Switched)
+        guest.perform(switched.effects)
+        found.append(switched.to_vtl)
+    assert found == returns
 
 
 @pytest.mark.parametrize(("control", "restore"), [(0, ASSIST + 16), (1, None)])
