@@ -17,6 +17,7 @@ from app.db.engine import Database
 from app.doctor import routes as doctor
 from app.doctor.service import Doctor
 from app.guests import routes as guests
+from app.labs import routes as labs
 from app.scenarios import pages
 from app.scenarios import routes as scenarios
 from app.scenarios.builtin import store_builtins
@@ -59,8 +60,8 @@ def create_app(settings: Settings | None = None, host: SessionHost | None = None
         redoc_url=None,
         lifespan=lambda _: _lifespan(settings, host or LocalHost()),
     )
-    routers = (scenarios.router, sessions.router, doctor.router, socket.router, pages.router, guests.router)
-    for router in (*routers, *conformance.routers):
+    reading = (pages.router, guests.router, labs.router)
+    for router in (scenarios.router, sessions.router, doctor.router, socket.router, *reading, *conformance.routers):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=ROOT / "static", check_dir=False), name="static")
     errors.install(app)

@@ -3,7 +3,7 @@
 Besides, every template knows `version` and `page`, its own name without the suffix.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.metadata import version
@@ -35,9 +35,12 @@ class View:
 
 @dataclass(frozen=True)
 class LabPage(View):
+    """`lab`: the name of the lab that it, or what it was made from, belongs to; empty when to none."""
+
     template: ClassVar[str] = "lab.html"
     scenario: ScenarioView
     parent: ScenarioView | None
+    lab: str
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,12 @@ class EditPage(View):
 
 @dataclass(frozen=True)
 class ScenariosPage(View):
+    """`labs`: names of labs by scenario id."""
+
     template: ClassVar[str] = "scenarios.html"
     builtins: Sequence[ScenarioView]
     own: Sequence[ScenarioView]
+    labs: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 edition outlive the file."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +18,20 @@ FIRST = "fence-a-page"
 
 @dataclass(frozen=True)
 class Builtins:
-    """Content ids, the front page's first."""
+    """Content ids, the front page's first, and which lab each belongs to."""
 
     ids: tuple[str, ...]
+    labs: Mapping[str, str]
+    """By the lab's name, which is its folder's."""
 
     @property
     def default(self) -> str:
         return self.ids[0]
+
+    def lab_of(self, *ids: str) -> str:
+        """The lab of the first of these scenarios that has one; empty when none has."""
+        names = {scenario: name for name, scenario in self.labs.items()}
+        return next((names[one] for one in ids if one in names), "")
 
 
 async def store_builtins(database: Database, checker: Checker) -> Builtins:
@@ -33,7 +41,8 @@ async def store_builtins(database: Database, checker: Checker) -> Builtins:
     async with database.write() as session:
         for one in checked:
             await ScenarioService(session).store(one)
-    return Builtins(tuple(one.id for one in checked))
+    ids = tuple(one.id for one in checked)
+    return Builtins(ids, dict(zip((path.parent.name for path in paths), ids, strict=True)))
 
 
 def _paths() -> list[Path]:

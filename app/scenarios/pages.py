@@ -30,12 +30,12 @@ Parent = Annotated[str, Form(max_length=32)]
 
 @router.get("/")
 async def front(services: AllServices, session: Reading) -> Response:
-    return await _lab(services.builtins.default, session)
+    return await _lab(services.builtins.default, services, session)
 
 
 @router.get("/s/{scenario_id}")
-async def lab(scenario_id: str, session: Reading) -> Response:
-    return await _lab(scenario_id, session)
+async def lab(scenario_id: str, services: AllServices, session: Reading) -> Response:
+    return await _lab(scenario_id, services, session)
 
 
 @router.get("/s/{scenario_id}/edit")
@@ -61,7 +61,8 @@ async def scenarios(services: AllServices, owner: Owner, session: Reading) -> Re
     stored = ScenarioService(session)
     builtins = [service.view(await stored.get(one)) for one in services.builtins.ids]
     own = [service.view(one) for one in await stored.own(owner)]
-    return page(ScenariosPage(builtins=builtins, own=own))
+    labs = {scenario: name for name, scenario in services.builtins.labs.items()}
+    return page(ScenariosPage(builtins=builtins, own=own, labs=labs))
 
 
 @router.get("/help")
@@ -103,9 +104,10 @@ async def edit_import(services: AllServices, session: Reading, file: UploadFile,
     return await _form(parent or services.builtins.default, typed, checked, session)
 
 
-async def _lab(scenario_id: str, session: Reading) -> Response:
+async def _lab(scenario_id: str, services: AllServices, session: Reading) -> Response:
     scenario, parent = await _with_parent(scenario_id, session)
-    return page(LabPage(scenario=scenario, parent=parent))
+    lab = services.builtins.lab_of(scenario.id, parent.id if parent else "")
+    return page(LabPage(scenario=scenario, parent=parent, lab=lab))
 
 
 async def _with_parent(scenario_id: str, session: Reading) -> tuple[ScenarioView, ScenarioView | None]:

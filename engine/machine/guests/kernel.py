@@ -12,6 +12,8 @@ from engine.model.layout import HYPERCALL_PAGE, PML4
 
 SECRET = 0x5EC7E7
 """What stands in the secret's page."""
+TOLD_CODE, TOLD_SECRET, TOLD_ANSWER, TOLD_REFUSAL = range(0x10, 0x14)
+"""Ports: what its code returned, the secret as it read it, and VTL1's answers about its code and the secret."""
 _TABLE = 0x800
 """Where in the page for what it learns its IDT is."""
 _PAGE = msgspec.structs.replace(BASE, name="code", default=0x210000, meaning="gpa of the page with its code")
@@ -62,6 +64,7 @@ stored:
 ; 2. It calls its code, which it may: the mask leaves R and X.
     mov rax, {code:#x}
     call rax
+    out {TOLD_CODE:#x}, eax             ; what it learns it also tells, each on a port of its own
     mov rbx, {learnt:#x}
     add [rbx], rax            ; +0x00: the sum of what its code returned
 ; 3. It reads the secret. Without the right R the load is denied.
@@ -70,6 +73,8 @@ stored:
     mov rbx, {secret:#x}
     mov rdx, [rbx]
 looked:
+    mov rax, rdx
+    out {TOLD_SECRET:#x}, eax
     mov rbx, {learnt:#x}
     mov [rbx + 8], rdx        ; +0x08: the secret, or 0 where the load was skipped
 ; 4. It changes its code as agreed: asks for the page, stores, gives it back.
@@ -77,6 +82,7 @@ looked:
     mov rdi, {code:#x}
     mov rsi, 1                ; open
     call ask
+    out {TOLD_ANSWER:#x}, eax
     mov rbx, {learnt:#x}
     mov [rbx + 16], rax       ; +0x10: the answer, 0 for yes
     mov rbx, {code:#x}
@@ -88,6 +94,7 @@ looked:
     mov rdi, {secret:#x}
     mov rsi, 1
     call ask
+    out {TOLD_REFUSAL:#x}, eax
     mov rbx, {learnt:#x}
     mov [rbx + 24], rax       ; +0x18: the answer, 6 for no
 {rounds_end(rounds, "round")}
@@ -119,7 +126,8 @@ context:                      ; HV_PARTITION_ID_SELF; this VP, VTL1; RIP, RSP, R
 KERNEL = Guest(
     "kernel",
     "A small kernel. A round: a stray store into its own code, a call of that code, a look at a secret, a change of its"
-    " code for which it asks VTL1, and a request for the secret. With `vtl1: {guest: monitor}` it is fenced.",
+    " code for which it asks VTL1, and a request for the secret. It tells what came of it on ports: 0x10 what its code"
+    " returned, 0x11 the secret, 0x12 and 0x13 the two answers. With `vtl1: {guest: monitor}` it is fenced.",
     _PARAMETERS,
     _source,
 )

@@ -7,6 +7,8 @@ import pytest
 
 from engine.machine.guests.kernel import SECRET
 from engine.machine.program import check_scenario
+from engine.model.events import ExitTaken
+from engine.model.exits import IoExit
 from engine.session.host import Host
 from tests.engine.machine.vsm_run import Ran
 
@@ -35,14 +37,29 @@ ROUNDS = ("learnt: 0x216000}", "learnt: 0x216000, rounds: 4}")
 MONITOR = "guest: monitor}"
 
 
+def told(ran: Ran, port: int) -> list[int]:
+    exits = [event.exit for event in ran.of(ExitTaken)]
+    return [
+        int.from_bytes(exit.data or b"", "little") for exit in exits if isinstance(exit, IoExit) and exit.port == port
+    ]
+
+
 def test_a_kernel_alone_is_at_the_mercy_of_whoever_is_in_it(lab: Lab) -> None:
     ran = lab("kernel-1-alone", ROUNDS)
     assert ran.words(LEARNT, 4) == [4 * 0x66, SECRET, 0, 0]
+    assert [told(ran, port) for port in (0x10, 0x11, 0x12, 0x13)] == [[0x66] * 4, [SECRET] * 4, [0] * 4, [0] * 4]
+
+
+def test_whoever_fences_the_secret_from_outside_makes_it_all_ones(lab: Lab) -> None:
+    fence = "masks: [{base: 0x214000, pages: 1, mask: none}]\non_protection: drop\nram:"
+    ran = lab("kernel-1-alone", ROUNDS, ("ram:", fence))
+    assert told(ran, 0x11) == [0xFFFF_FFFF] * 4
 
 
 def test_a_kernel_under_a_monitor_goes_on_as_it_was_meant_to(lab: Lab) -> None:
     ran = lab("kernel-2-under-a-monitor", ROUNDS)
     assert ran.words(LEARNT, 4) == [0 + 1 + 2 + 3, 0, 0, 6]
+    assert [told(ran, port) for port in (0x10, 0x11, 0x12, 0x13)] == [[0, 1, 2, 3], [0] * 4, [0] * 4, [6] * 4]
     assert len(ran.denied) == 2 * 4
     assert ran.words(LOG, 4) == [5 * 4, 0, 0x210001, 1]
 
@@ -63,6 +80,7 @@ def test_under_openvmm_nothing_is_fenced_until_the_target_is_the_vtl_that_takes(
 def test_six_attempts_to_break_in_bring_nothing(lab: Lab) -> None:
     ran = lab("kernel-3-break-in")
     assert ran.words(LEARNT, 5) == [0, 0, 6, 6, 6]
+    assert [told(ran, port) for port in (1, 2, 3, 5)] == [[0], [0], [6], [6, 6]]
     assert ran.denied == [(0, 0x214000), (0, 0x214000), (0, 0x218000), (0, 0x214000)]
     assert ran.end == "halted"
 

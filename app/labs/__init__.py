@@ -1,0 +1,1 @@
+"""The texts of the labs, to read beside their machines."""
