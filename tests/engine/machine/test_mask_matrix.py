@@ -7,7 +7,7 @@ import pytest
 
 from engine.model.events import ExitTaken, HypercallServed
 from engine.model.exits import ProtectionExit
-from engine.model.rights import Rights
+from engine.model.rights import Access, Rights
 from engine.session.host import Host
 from tests.engine.machine.ring_3_guest import TO_RING_3, WITH_RING_3
 from tests.engine.machine.test_mbec import ENABLE_MBEC, SECURE_CONFIG
@@ -49,10 +49,14 @@ def trying(mask: int, mbec: bool) -> str:
 
 
 def denied(ran: Ran) -> str:
-    exits = [event.exit for event in ran.of(ExitTaken) if isinstance(event.exit, ProtectionExit)]
-    return " ".join(
-        "U" if exit.gpa == USERS else {"execute": "K"}.get(exit.access, exit.access[0].upper()) for exit in exits
-    )
+    exits = (event.exit for event in ran.of(ExitTaken))
+    return " ".join(_kind(exit) for exit in exits if isinstance(exit, ProtectionExit))
+
+
+def _kind(exit: ProtectionExit) -> str:
+    if exit.access is not Access.EXECUTE:
+        return exit.access[0].upper()
+    return "U" if exit.gpa == USERS else "K"
 
 
 @pytest.mark.parametrize("mbec", [False, True], ids=["without MBEC", "with MBEC"])
@@ -60,8 +64,7 @@ def denied(ran: Ran) -> str:
 def test_a_mask_denies_what_it_lacks_or_is_refused(
     host: Host, scenario: Callable[..., Any], mask: int, mbec: bool
 ) -> None:
-    """A host that cannot enforce one says so, with the reason. With MBEC it is the same mask but for two, and two that
-    are undefined in TLFS and refused here. The last access may be one that this host cannot complete."""
+    """A host that cannot enforce one says so, with the reason. The last access may be one that it cannot complete."""
     if mbec and not host.hypervisor.capabilities.mbec:
         pytest.skip(host.hypervisor.capabilities.lacks["ModeBasedExecution"])
     ran = Ran(host, scenario, trying(mask, mbec), on_protection="complete")
