@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.abi.tlfs.interface import HYPERCALL_ENABLE, VP_ASSIST_ENABLE
+from engine.abi.tlfs.registers import RegisterName as Name
 from engine.abi.tlfs.status import HvStatus
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported
 from engine.hypervisor.contract.extensions import ModeBasedExecution
@@ -134,7 +135,9 @@ def _set_register(vsm: Vsm, vcpu: Vcpu, effect: effects.SetRegister) -> None:
     name, at = effect.name, (effect.vp, effect.vtl)
     if name in SYSTEM:
         return
-    if name in XMM:
+    if name == Name.CR2:
+        vcpu.set_cr2(effect.value)
+    elif name in XMM:
         vcpu.set_xmm(with_xmm(vcpu.xmm(), name, effect.value))
     elif name in SHARED or effect.vtl == vcpu.vtl:
         vcpu.set_registers(replace(vcpu.registers(), **{(SHARED | PRIVATE)[name]: effect.value}))

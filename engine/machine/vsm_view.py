@@ -1,5 +1,6 @@
 """What a hypercall sees of a machine: its masks, slots, memory, and the registers of the calling vCPU."""
 
+from engine.abi.tlfs.registers import RegisterName as Name
 from engine.hypervisor.contract.errors import HypervisorError
 from engine.hypervisor.contract.protocols import Vcpu, Vm
 from engine.machine.vsm_registers import PRIVATE, SHARED, SYSTEM, XMM, read_system, read_xmm
@@ -32,6 +33,8 @@ class MachineView:
             return getattr(self._registers, SHARED[name])
         if name in SYSTEM:
             return read_system(self._system_registers(vtl), name)
+        if name == Name.CR2:
+            return self._vcpu.cr2()
         if name in XMM:
             return read_xmm(self._vcpu.xmm(), name)
         if name not in PRIVATE:

@@ -31,6 +31,11 @@ def require_xmm(data: bytes) -> None:
         raise HypervisorError(errno.EINVAL, "set_xmm", "data", f"{len(data)} bytes", f"{XMM_SIZE} bytes")
 
 
+def require_cr2(address: int) -> None:
+    if not 0 <= address < 1 << 64:
+        raise HypervisorError(errno.EINVAL, "set_cr2", "address", address, "64 bits")
+
+
 def require_vcpu(index: int, cr3: int) -> None:
     """EINVAL: an index that the layout has no code and stack for, or page tables beyond the widest guest-physical
     address."""

@@ -25,3 +25,11 @@ class VtlRegisters(Protocol):
     def set_xmm(self, data: bytes) -> None:
         """EINVAL: not 256 bytes. EBUSY: as for Vcpu.inject."""
         ...
+
+    def cr2(self) -> int:
+        """The address of the last page fault."""
+        ...
+
+    def set_cr2(self, address: int) -> None:
+        """EINVAL: not 64 bits. EBUSY: as for Vcpu.inject."""
+        ...

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from engine.abi.x86 import RFLAGS_RF
 from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.contract.vectors import FAULTS, PAGE_FAULT
+from engine.hypervisor.kvm.shared_state import set_cr2
 from engine.hypervisor.kvm.vcpu_fd import VcpuFd
 from engine.model.resolution import Inject
 
@@ -20,9 +21,7 @@ def require_deliverable(event: Inject) -> None:
 def queue(fd: VcpuFd, event: Inject) -> None:
     """KVM_SET_VCPU_EVENTS (api.rst 4.32); takes the place of an exception that is queued already."""
     if event.vector == PAGE_FAULT and event.address is not None:
-        sregs = fd.sregs()
-        sregs.cr2 = event.address
-        fd.set_sregs(sregs)
+        set_cr2(fd, event.address)
     if event.vector in FAULTS:
         # Hardware and the kernel's emulator differ in whether they set it for an exception that is put in.
         registers = fd.registers()

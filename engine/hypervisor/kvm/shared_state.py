@@ -9,11 +9,18 @@ from engine.model.system_registers import XMM_SIZE
 def carry(source: VcpuFd, target: VcpuFd) -> None:
     """x87, SSE and AVX registers, and CR2 (TLFS, Shared State)."""
     target.set_xsave(source.xsave())
-    cr2 = source.page.u64[CR2]
-    if target.page.u64[CR2] != cr2:
-        sregs = target.sregs()
-        sregs.cr2 = cr2
-        target.set_sregs(sregs)
+    if cr2(target) != cr2(source):
+        set_cr2(target, cr2(source))
+
+
+def cr2(fd: VcpuFd) -> int:
+    return fd.page.u64[CR2]
+
+
+def set_cr2(fd: VcpuFd, address: int) -> None:
+    sregs = fd.sregs()
+    sregs.cr2 = address
+    fd.set_sregs(sregs)
 
 
 def xmm(fd: VcpuFd) -> bytes:

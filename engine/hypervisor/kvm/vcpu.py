@@ -5,7 +5,7 @@ import errno
 from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError, Unsupported, closed
 from engine.hypervisor.contract.masks import require_vtl
-from engine.hypervisor.contract.processor import require_registers, require_system, require_xmm
+from engine.hypervisor.contract.processor import require_cr2, require_registers, require_system, require_xmm
 from engine.hypervisor.contract.vectors import require_exception, require_external
 from engine.hypervisor.kvm import cpuid, events, exits, interrupts, shared_state, single_step, system_registers
 from engine.hypervisor.kvm.cpuid_table import leaves
@@ -111,6 +111,15 @@ class KvmVcpu:
         require_xmm(data)
         self._require_settled("set_xmm")
         shared_state.set_xmm(self._seat.active, data)
+
+    def cr2(self) -> int:
+        self._require_open("cr2")
+        return shared_state.cr2(self._seat.active)
+
+    def set_cr2(self, address: int) -> None:
+        require_cr2(address)
+        self._require_settled("set_cr2")
+        shared_state.set_cr2(self._seat.active, address)
 
     def inject(self, event: Inject) -> None:
         """As the contract says; also EBUSY while an access is to be made again, and Unsupported for #BP and #OF."""

@@ -7,7 +7,7 @@ import msgspec
 from engine.hypervisor.contract.cpuid import require_table
 from engine.hypervisor.contract.errors import HypervisorError, closed
 from engine.hypervisor.contract.masks import require_vtl
-from engine.hypervisor.contract.processor import require_registers, require_system, require_xmm
+from engine.hypervisor.contract.processor import require_cr2, require_registers, require_system, require_xmm
 from engine.hypervisor.contract.vectors import require_external
 from engine.hypervisor.sim import exits, msrs
 from engine.hypervisor.sim.code_pages import CodePages
@@ -133,6 +133,15 @@ class SimVcpu:
         require_xmm(data)
         self._require_answered("set_xmm")
         self._core.shared.set_xmm(data)
+
+    def cr2(self) -> int:
+        self._require_open("cr2")
+        return self._core.cr2()
+
+    def set_cr2(self, address: int) -> None:
+        require_cr2(address)
+        self._require_answered("set_cr2")
+        self._core.set_cr2(address)
 
     @property
     def cpuid(self) -> tuple[CpuidLeaf, ...]:

@@ -28,6 +28,8 @@ CALLS: dict[str, Callable[[Guest], Any]] = {
     "system_registers": lambda guest: guest.vcpu.system_registers(1),
     "set_system_registers": lambda guest: guest.vcpu.set_system_registers(1, LONG_MODE),
     "xmm": lambda guest: guest.vcpu.xmm(),
+    "cr2": lambda guest: guest.vcpu.cr2(),
+    "set_cr2": lambda guest: guest.vcpu.set_cr2(0),
     "set_xmm": lambda guest: guest.vcpu.set_xmm(bytes(256)),
     "inject": lambda guest: guest.vcpu.inject(Inject(6)),
     "enter_vtl": lambda guest: guest.vcpu.enter_vtl(1),

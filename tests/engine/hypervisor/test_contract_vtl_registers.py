@@ -249,9 +249,11 @@ def test_the_address_of_a_page_fault_is_there_for_all(guest: Guest) -> None:
     guest.vcpu.inject(Inject(14, 0, 0xABC000))
     assert isinstance(guest.vcpu.run(), HltExit)
     guest.vcpu.enter_vtl(1)
+    assert guest.vcpu.cr2() == 0xABC000
+    guest.vcpu.set_cr2(0xDEF000)
     guest.load("mov rax, cr2\nhlt")
     assert isinstance(guest.vcpu.run(), HltExit)
-    assert guest.vcpu.registers().rax == 0xABC000
+    assert guest.vcpu.registers().rax == 0xDEF000
 
 
 _addresses = st.one_of(st.integers(0, (1 << 47) - 1), st.integers((1 << 64) - (1 << 47), (1 << 64) - 1))

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.abi.tlfs.registers import RegisterName as Name
 from engine.model.events import HypercallServed
 from engine.session.host import Host
 from tests.engine.machine.vsm_guest import (
+    CONTEXT,
     PAGE,
     SETUP,
     STATUSES,
@@ -122,6 +125,7 @@ VALUES = {
     Name.SYSENTER_CS: 8,
     Name.SYSENTER_EIP: 0x5000,
     Name.SYSENTER_ESP: 0x9000,
+    Name.CR2: 0xFFFF_8000_0000_1234,
     Name.CR8: 5,
     Name.FS: 0xC093_0010_FFFF_FFFF << 64 | 0x1234_5000,
     Name.ES: 0,
@@ -141,7 +145,7 @@ def test_vtl1_sets_a_register_of_vtl0_and_reads_it(run, name, value) -> None:
     assert ran.served[-3:] == [("SetVpRegisters", "SUCCESS", 1), *[("GetVpRegisters", "SUCCESS", 1)] * 2]
     of_vtl0, of_vtl1, before = (low | high << 64 for low, high in zip(*[iter(ran.words(OUT, 6))] * 2, strict=True))
     assert of_vtl0 == value
-    assert of_vtl1 == (value if name in (Name.XMM0, Name.XMM0 + 15) else before)
+    assert of_vtl1 == (value if name in (Name.XMM0, Name.XMM0 + 15, Name.CR2) else before)
 
 
 @pytest.mark.parametrize(
@@ -160,3 +164,17 @@ def test_vtl1_moves_vtl0_to_other_page_tables(run) -> None:
     vtl0 = (tables(), put(PAGE, 77), *SETUP, VTL_CALL, f"mov rbx, {0x4000_0000 + PAGE:#x}\nmov rax, [rbx]")
     ran = run(guest(*vtl0, store("rax", OUT), vtl1=(set_register(Name.CR3, TABLES, 0x10), VTL_RETURN)))
     assert ran.words(OUT, 1) == [77]
+
+
+_words = st.sampled_from([0, 1, 0x620, 0xD00, 0x8005_0033, (1 << 64) - 1]) | st.integers(0, (1 << 64) - 1)
+_contexts = st.dictionaries(st.sampled_from(list(CONTEXT)), _words, max_size=4)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_contexts)
+def test_whatever_context_a_guest_gives_it_gets_a_status(run, context) -> None:
+    """And goes on; a VTL1 that begins badly may end the vCPU, and nothing else."""
+    ran = run(guest(*enabled(**context), VTL_CALL, vtl1=(VTL_RETURN,)))
+    (status,) = (status for call, status, _ in ran.served if call == "EnableVpVtl")
+    assert status in ("SUCCESS", "INVALID_REGISTER_VALUE")
+    assert ran.end in ("halted", "dead")

@@ -178,6 +178,9 @@ class Core:
         self._image.put()
         self.set_registers(registers)
 
+    def cr2(self) -> int:
+        return int(self._uc.reg_read(x86.UC_X86_REG_CR2))
+
     def set_cr2(self, address: int) -> None:
         self._uc.reg_write(x86.UC_X86_REG_CR2, address)
 
