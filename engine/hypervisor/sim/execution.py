@@ -149,14 +149,12 @@ class Execution:
             self._delivery.refused(denied)
         elif denied.access is Access.EXECUTE:
             self._ask_fetch(denied, denied.gpa)
-        elif not self._ask_plain(denied):
-            self._try()
-
-    def _ask_plain(self, denied: Denied) -> bool:
-        found = self._plain.ask(denied)
-        if found is not None:
-            self.asked, self.queued = found
-        return found is not None
+        else:
+            found = self._plain.ask(denied)
+            if found is None:
+                self._try()
+            else:
+                self.asked, self.queued = found
 
     def _port(self, access: PortAccess) -> None:
         ring = self._core.ring

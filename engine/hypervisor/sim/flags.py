@@ -15,9 +15,10 @@ import msgspec
 ARITHMETIC = 0x8D5
 """OF, SF, ZF, AF, PF, CF."""
 _PF, _ZF, _SF = 0x4, 0x40, 0x80
-_FIRST, _LOGIC, _SHL, _LAST = 2, 0x16, 0x22, 0x2D
-"""CCOp (QEMU target/i386/cpu.h): MUL, ADD, ADC, SUB, SBB | LOGIC, INC, DEC | SHL, SAR, BMILG; four sizes of each.
-The middle ones come out right either way."""
+_FIRST = 2
+SUSPECT = frozenset((*range(_FIRST, 0x16), *range(0x22, 0x2E)))
+"""Operations after which they may be wrong. CCOp (QEMU target/i386/cpu.h): MUL, ADD, ADC, SUB, SBB | LOGIC, INC, DEC |
+SHL, SAR, BMILG; four sizes of each. The middle ones come out right either way."""
 
 
 class Lazy(msgspec.Struct, frozen=True, gc=False):
@@ -26,14 +27,9 @@ class Lazy(msgspec.Struct, frozen=True, gc=False):
     operation: int
 
 
-def suspect(operation: int, operand: int) -> bool:
-    """Whether they may be wrong at all."""
-    return (_FIRST <= operation < _LOGIC or _SHL <= operation <= _LAST) and not operand & ~ARITHMETIC
-
-
 def repaired(rflags: int, lazy: Lazy) -> int:
     """`rflags` as Unicorn computes them from `lazy`, or as they must have been."""
-    if not suspect(lazy.operation, lazy.operand):
+    if lazy.operation not in SUSPECT or lazy.operand & ~ARITHMETIC:
         return rflags
     fits = lazy.operand & (_PF | _ZF | _SF) == _of_result(lazy.result, 8 << ((lazy.operation - _FIRST) & 3))
     return (rflags & ~ARITHMETIC) | lazy.operand if fits else rflags

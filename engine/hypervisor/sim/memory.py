@@ -35,7 +35,8 @@ class SimMemory:
     def store(self, slot: Memslot, gpa: int, data: bytes) -> None:
         """Into one page of `slot`."""
         at = slot.offset + gpa - slot.base
-        self._ram.past.keep(at >> PAGE_SHIFT)
+        if self._ram.past.kept is not None:
+            self._ram.past.keep(at >> PAGE_SHIFT)
         self._ram.view[at : at + len(data)] = data
         self._code.host_wrote(at >> PAGE_SHIFT)
         self._space.dirty.mark_outside(slot, gpa >> PAGE_SHIFT)

@@ -43,7 +43,7 @@ class Plain:
     def ask(self, denied: Denied) -> tuple[DeniedMove, AnyExit] | None:
         """What waits, and how it is told; None when only a trial can tell, or a trap has to follow."""
         live = self._core.live
-        if live.traps:
+        if live.flags.value & RFLAGS_TF:
             return None
         registers = live.general()
         where = self._cpu.where(registers[_RIP])
@@ -90,7 +90,7 @@ class Plain:
         return True
 
     def _skip_to(self, rip: int) -> None:
-        self._core.live.rip = rip
+        self._core.live.rip.value = rip
         self._core.executed += 1
 
 

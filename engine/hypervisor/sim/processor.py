@@ -149,7 +149,7 @@ class Processor:
         if rip is None:
             rip = self.core.rip()
         line = self.text.line(rip)
-        return {"vcpu": self.index, "vtl": self.vtl, "rip": rip, "code": line.code, "text": line.text}
+        return {"vcpu": self.index, "vtl": self.fill.vtl, "rip": rip, "code": line.code, "text": line.text}
 
 
 def _covers(operand: Operand, page: int) -> bool:

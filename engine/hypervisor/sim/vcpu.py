@@ -219,7 +219,8 @@ class SimVcpu:
         return Interrupted(vcpu=self.index, vtl=self.vtl, rip=self._core.rip(), raw=raw)
 
     def _require_answered(self, call: str) -> None:
-        self._require_open(call)
+        if self._closed:
+            raise closed(call)
         waits = self._execution.asked is not None
         if waits and (self._execution.queued is None or call != "run"):
             raise HypervisorError(errno.EBUSY, call, "vcpu", self.index, "its last exit is not answered")

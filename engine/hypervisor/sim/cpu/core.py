@@ -30,7 +30,7 @@ from engine.hypervisor.sim.cpu.live import Live
 from engine.hypervisor.sim.cpu.shared_state import SharedState
 from engine.hypervisor.sim.cpu.system_registers import EngineSystemRegisters
 from engine.hypervisor.sim.deliver import Segment, System
-from engine.hypervisor.sim.flags import repaired
+from engine.hypervisor.sim.flags import SUSPECT, repaired
 from engine.hypervisor.sim.stop import Denied, Raised, Stop, Watcher
 from engine.model.layout import DESCRIPTORS
 from engine.model.registers import Registers
@@ -95,7 +95,7 @@ class Core:
         self._accesses.failure = self._vector = None
         self.instructions.begin()
         self._watcher.begin()
-        status = LIBRARY.uc_emu_start(self._handle, self.live.rip, 0, 0, count)
+        status = LIBRARY.uc_emu_start(self._handle, self.live.rip.value, 0, 0, count)
         failure = self._accesses.failure or self.instructions.failure
         if failure is not None:
             raise failure
@@ -161,7 +161,7 @@ class Core:
         self._batch.write(registers)
 
     def rip(self) -> int:
-        return self.live.rip
+        return self.live.rip.value
 
     def system(self) -> System:
         self._image.take()
@@ -221,7 +221,7 @@ class Core:
         self._uc._Uc__finalizer()
 
     def _repair(self) -> None:
-        if self.live.suspect:
+        if self.live.operation.value in SUSPECT:
             right = self.repaired()
             if right.rflags != self._batch.read().rflags:
                 self.set_registers(right)

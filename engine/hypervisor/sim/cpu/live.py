@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
-from engine.abi.x86 import RFLAGS_TF
 from engine.hypervisor.sim.cpu.calibration import (
     GENERAL,
     LAZY,
@@ -18,7 +17,7 @@ from engine.hypervisor.sim.cpu.calibration import (
     live_address,
     segments_offset,
 )
-from engine.hypervisor.sim.flags import Lazy, suspect
+from engine.hypervisor.sim.flags import Lazy
 from engine.model.registers import NAMES
 
 _PLACES = {name.lower(): place for place, name in enumerate((*GENERAL, "RIP"))}
@@ -32,12 +31,15 @@ class Live:
     def __init__(self, handle: int) -> None:
         base, count = live_address(handle), len(_PLACES)
         self._words: Any = (ctypes.c_uint64 * count).from_address(base + general_offset())
-        self._rip = ctypes.c_uint64.from_address(base + general_offset() + 8 * _PLACES["rip"])
-        self._flags = ctypes.c_uint64.from_address(base + lazy_offset() - 8)
+        self.rip = ctypes.c_uint64.from_address(base + general_offset() + 8 * _PLACES["rip"])
+        self.flags = ctypes.c_uint64.from_address(base + lazy_offset() - 8)
+        """Those that steer the processor, as TF."""
         self.cr3 = ctypes.c_uint64.from_address(base + cr3_offset())
         self.mode = ctypes.c_uint32.from_address(base + segments_offset() - 8)
         """hflags: the lowest two bits are the privilege level."""
         self._lazy = (ctypes.c_char * LAZY.size).from_address(base + lazy_offset())
+        self.operation = ctypes.c_uint32.from_address(base + lazy_offset() + LAZY.size - 4)
+        """Of Lazy."""
 
     def general(self) -> Sequence[int]:
         """In the order of NAMES, without RFLAGS."""
@@ -47,24 +49,5 @@ class Live:
         """`register` is its place in NAMES."""
         self._words[_ORDER[register]] = value
 
-    @property
-    def traps(self) -> bool:
-        """Whether a trap follows the next instruction: TF."""
-        return bool(self._flags.value & RFLAGS_TF)
-
-    @property
-    def rip(self) -> int:
-        return self._rip.value
-
-    @rip.setter
-    def rip(self, value: int) -> None:
-        self._rip.value = value
-
     def lazy(self) -> Lazy:
         return Lazy(*LAZY.unpack_from(self._lazy))
-
-    @property
-    def suspect(self) -> bool:
-        """Whether the flags may be wrong after a fault."""
-        _, operand, operation = LAZY.unpack_from(self._lazy)
-        return suspect(operation, operand)
