@@ -13,7 +13,6 @@ from engine.model.exits import Interrupted, ProtectionExit
 from engine.session.host import Host
 from tests.engine.machine.vsm_guest import PAGE, STATUSES
 
-
 MOST_EXITS = 2000
 """Of a guest that goes round between its VTLs without end."""
 
