@@ -52,6 +52,7 @@ function row({ index }) {
 
 /** Where it was at its last exit; before the first one nobody outside the guest knows. @param {VcpuStatus} vcpu */
 function where({ state, rip, exits }) {
+  if (state === "waiting" && exits === 0) return state;
   if (state === "running") return exits === 0 ? "no exit yet" : `rip ${hex(rip)}`;
   return state === "stopped" ? `rip ${hex(rip)}` : `${state} ${hex(rip)}`;
 }
