@@ -7,8 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.axe import grave
 from tests.e2e.scenarios import QUIET, saved
-from tests.engine.machine.test_three_vtls import SETUP_VTL2
-from tests.engine.machine.vsm_guest import SETUP, STATUSES, VTL_CALL
+from tests.engine.machine.vsm_guest import SETUP, SETUP_VTL2, STATUSES, VTL_CALL
 from tests.peers.screen import Screen
 from tests.peers.server import Server
 

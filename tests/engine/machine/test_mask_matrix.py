@@ -10,10 +10,11 @@ from engine.model.exits import ProtectionExit
 from engine.model.rights import Access, Rights
 from engine.session.host import Host
 from tests.engine.machine.ring_3_guest import TO_RING_3, WITH_RING_3
-from tests.engine.machine.test_mbec import ENABLE_MBEC, SECURE_CONFIG
 from tests.engine.machine.vsm_guest import (
+    ENABLE_MBEC,
     ENABLE_PARTITION_VTL,
     PAGE,
+    SECURE_CONFIG,
     VTL_CALL,
     VTL_RETURN,
     enable_vp_vtl,

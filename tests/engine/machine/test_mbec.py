@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from engine.abi.tlfs.interface import PARTITION_ID_SELF
 from engine.model.events import InterceptDelivered
 from engine.session.host import Host
 from tests.engine.machine.ring_3_guest import TO_RING_3, WITH_RING_3
 from tests.engine.machine.vsm_guest import (
+    ENABLE_MBEC,
     PAGE,
+    SECURE_CONFIG,
     SETUP,
     STATUSES,
     VTL_CALL,
     VTL_RETURN,
     WITH_PAGES,
-    call,
     enable_vp_vtl,
     fence,
     get_register,
@@ -27,9 +27,7 @@ from tests.engine.machine.vsm_guest import (
 )
 from tests.engine.machine.vsm_run import Ran
 
-SECURE_CONFIG, CAPABILITIES, VP_STATUS = 0xD0010, 0xD0006, 0xD0003
-ENABLE_MBEC = call(0x1_000D, PARTITION_ID_SELF, 0x101)
-"""EnablePartitionVtl of VTL1, with flag EnableMbec."""
+CAPABILITIES, VP_STATUS = 0xD0006, 0xD0003
 R_UX, RX, ALL = 0x9, 0xD, 0xF
 CALL_PAGE = f"mov rcx, {PAGE:#x}\ncall rcx"
 RET = put(PAGE, 0xC3)

@@ -5,33 +5,30 @@ from typing import Any
 
 import pytest
 
-from engine.abi.tlfs.interface import PARTITION_ID_SELF
 from engine.model.events import InterceptDelivered, MaskChanged, VtlSwitched
 from engine.session.host import Host
 from tests.engine.machine.vsm_guest import (
     ENABLE_PARTITION_VTL,
+    ENABLE_VTL2,
     PAGE,
     SETUP,
+    SETUP_VTL2,
     STATUSES,
     VTL_CALL,
     VTL_RETURN,
-    call,
     enable_vp_vtl,
     fence,
     get_register,
     protect,
     put,
     set_register,
-    with_context,
 )
 from tests.engine.machine.vsm_run import Ran
 
 READ, NONE, ALL = 0x1, 0x0, 0xF
 FIRST, SECOND = PAGE, PAGE + 0x1000
-VTL2_STACK, VTL2_ASSIST, VTL2_MESSAGES = 0x207000, 0x20D000, 0x20E000
+VTL2_ASSIST, VTL2_MESSAGES = 0x20D000, 0x20E000
 PARTITION_STATUS, VP_STATUS = 0xD0004, 0xD0003
-ENABLE_VTL2 = call(0x1_000D, PARTITION_ID_SELF, 2)
-SETUP_VTL2 = (ENABLE_VTL2, with_context(0x0F, "vtl2", vtl=2, rsp=VTL2_STACK))
 
 
 def pages_of(vtl: int, assist: int, messages: int) -> tuple[str, ...]:

@@ -70,6 +70,14 @@ def enabled(**context: int) -> tuple[str, str]:
 
 
 SETUP = enabled()
+ENABLE_MBEC = call(0x1_000D, PARTITION_ID_SELF, 0x101)
+"""EnablePartitionVtl of VTL1, with flag EnableMbec."""
+SECURE_CONFIG = 0xD0010
+"""VsmVpSecureConfigVtl0."""
+VTL2_STACK = 0x207000
+ENABLE_VTL2 = call(0x1_000D, PARTITION_ID_SELF, 2)
+SETUP_VTL2 = (ENABLE_VTL2, with_context(0x0F, "vtl2", vtl=2, rsp=VTL2_STACK))
+"""By VTL1; it begins at the label vtl2."""
 STORE = put(PAGE, 0x1234)
 
 
