@@ -14,7 +14,7 @@ from engine.hypervisor.contract.capabilities import Capabilities
 from engine.model.commands import AnyCommand
 from engine.model.scenario import HypervisorChoice
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 MAX_MESSAGE = 64 << 20
 _LENGTH = struct.Struct("<I")
 
@@ -36,6 +36,14 @@ class Do(Message, frozen=True, tag="do"):
 
     id: int
     command: AnyCommand
+
+
+class Look(Message, frozen=True, tag="look"):
+    """Read `size` bytes of guest memory at `gpa`; answered by Seen with the same id."""
+
+    id: int
+    gpa: int
+    size: int
 
 
 class WantKeyframe(Message, frozen=True, tag="keyframe"):
@@ -70,6 +78,14 @@ class Reply(Message, frozen=True, tag="reply"):
     error: str
 
 
+class Seen(Message, frozen=True, tag="seen"):
+    """`data`, or in `error` why there is none."""
+
+    id: int
+    data: bytes
+    error: str = ""
+
+
 class FrameReady(Message, frozen=True, tag="frame"):
     """docs/frame.md; `keyframe` repeats the header's flag so that the hub need not look inside."""
 
@@ -78,8 +94,8 @@ class FrameReady(Message, frozen=True, tag="frame"):
     data: bytes
 
 
-ToEngine = Start | Do | WantKeyframe | Quit
-FromEngine = Hello | Started | Refused | Reply | FrameReady
+ToEngine = Start | Do | Look | WantKeyframe | Quit
+FromEngine = Hello | Started | Refused | Reply | Seen | FrameReady
 
 T = TypeVar("T")
 to_engine = msgspec.msgpack.Decoder(ToEngine)

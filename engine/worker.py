@@ -23,9 +23,11 @@ from engine.wire import (
     Do,
     FrameReady,
     Hello,
+    Look,
     Message,
     Refused,
     Reply,
+    Seen,
     Start,
     Started,
     WantKeyframe,
@@ -89,6 +91,8 @@ class Worker:
                 case Do():
                     self._send(Reply(message.id, self._handle(session, message)))
                     self._wake.set()
+                case Look():
+                    self._send(self._look(session, message))
                 case WantKeyframe():
                     self._want_keyframe.set()
                     self._wake.set()
@@ -106,6 +110,12 @@ class Worker:
                 self._send(Reply(message.id, str(error)))
                 raise
             return str(error)
+
+    def _look(self, session: Session, message: Look) -> Seen:
+        try:
+            return Seen(message.id, session.look(message.gpa, message.size))
+        except HypervisorError as error:
+            return Seen(message.id, b"", str(error))
 
     def _sample_or_die(self, session: Session) -> None:
         """A session that cannot be shown any more must end loudly, not freeze."""

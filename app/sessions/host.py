@@ -51,6 +51,10 @@ class Engine(Protocol):
         """Carry out; the reason when it was refused, else empty. EngineGoneError when it died meanwhile."""
         ...
 
+    async def look(self, gpa: int, size: int) -> wire.Seen:
+        """Guest memory, or why there is none. EngineGoneError when it died meanwhile."""
+        ...
+
     def want_keyframe(self) -> None:
         """The next frame shall be a keyframe; nothing when the engine is gone."""
         ...

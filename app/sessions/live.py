@@ -9,6 +9,7 @@ from app.sessions.host import Ending, Engine, EngineGoneError
 from app.sessions.hub import Hub
 from app.sessions.idle import Idle
 from engine.model.commands import AnyCommand, Pause, Run
+from engine.wire import Seen
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,18 @@ class LiveSession:
         if not error:
             self.idle.told(str(type(command).__struct_config__.tag))
         return error
+
+    async def look(self, gpa: int, size: int) -> Seen:
+        """Guest memory, or why there is none."""
+        if self.ending is not None:
+            return Seen(0, b"", self.ending.reason)
+        self.idle.used(time.monotonic())
+        try:
+            return await self.engine.look(gpa, size)
+        except EngineGoneError:
+            return Seen(0, b"", (await self.engine.ended()).reason)
+        except TimeoutError:
+            return Seen(0, b"", "the engine did not answer in time")
 
     async def close(self, why: str) -> None:
         """End the engine and wait until it is gone."""

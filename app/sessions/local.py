@@ -72,7 +72,7 @@ class LocalEngine:
         self.started = started
         self._child = child
         self._on_frame = on_frame
-        self._replies: dict[int, asyncio.Future[str]] = {}
+        self._answers: dict[int, asyncio.Future[wire.Reply | wire.Seen]] = {}
         self._ids = itertools.count(1)
         self._end = asyncio.create_task(self._read())
 
@@ -81,16 +81,25 @@ class LocalEngine:
         return self._child.pid
 
     async def do(self, command: AnyCommand) -> str:
+        return (await self._ask(lambda number: wire.Do(number, command))).error
+
+    async def look(self, gpa: int, size: int) -> wire.Seen:
+        answer = await self._ask(lambda number: wire.Look(number, gpa, size))
+        assert isinstance(answer, wire.Seen)
+        return answer
+
+    async def _ask(self, question: Callable[[int], wire.Message]) -> wire.Reply | wire.Seen:
+        """The answer with the question's number."""
         if self._end.done():
             raise EngineGoneError
         number = next(self._ids)
-        reply = self._replies[number] = asyncio.get_running_loop().create_future()
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
-            self._child.writer.write(wire.pack(wire.Do(number, command)))
+            self._child.writer.write(wire.pack(question(number)))
             async with asyncio.timeout(_REPLY_SECONDS):
-                return await reply
+                return await answer
         finally:
-            del self._replies[number]
+            del self._answers[number]
 
     def want_keyframe(self) -> None:
         if not self._end.done():
@@ -118,15 +127,15 @@ class LocalEngine:
             # It talks nonsense: nothing more it says can be trusted.
             self._child.kill()
         end = ending(await self._child.wait(_QUIT_SECONDS), self._child.last_words)
-        for reply in self._replies.values():
-            if not reply.done():
-                reply.set_exception(EngineGoneError())
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(EngineGoneError())
         return end
 
     def _take(self, message: wire.FromEngine) -> None:
         if isinstance(message, wire.FrameReady):
             self._on_frame(message)
-        elif isinstance(message, wire.Reply):
-            reply = self._replies.get(message.id)
-            if reply is not None and not reply.done():
-                reply.set_result(message.error)
+        elif isinstance(message, wire.Reply | wire.Seen):
+            answer = self._answers.get(message.id)
+            if answer is not None and not answer.done():
+                answer.set_result(message)

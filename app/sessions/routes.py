@@ -1,15 +1,16 @@
 """/api/sessions: start, ask, command and close."""
 
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 
 from app.scenarios.service import ScenarioService
 from app.services import AllServices, Owner, Reading, Unhurried
 from app.sessions.host import EngineRefusedError
-from app.sessions.schemas import Done, ErrorOut, SessionIn, SessionOut
+from app.sessions.schemas import Done, ErrorOut, MemoryOut, SessionIn, SessionOut
 from app.sessions.service import CapReachedError
+from engine.model.address import PAGE_SIZE
 from engine.model.commands import AnyCommand
 from engine.model.scenario import HypervisorChoice
 from engine.model.text import from_canonical
@@ -25,6 +26,8 @@ _COMMAND_BODY: dict[str, Any] = {
         }}}},
     }
 }  # fmt: skip
+Gpa = Annotated[int, Query(ge=0, lt=1 << 52)]
+Size = Annotated[int, Query(ge=1, le=PAGE_SIZE)]
 _STATUS = {"missing": 503, "scenario": 422, "error": 503}
 _commands = msgspec.json.Decoder(AnyCommand)
 
@@ -71,6 +74,15 @@ async def give_command(session_id: str, request: Request, services: AllServices,
     if error:
         raise HTTPException(409, error)
     return Done()
+
+
+@router.get("/{session_id}/memory", responses=_ERRORS)
+async def read_memory(session_id: str, services: AllServices, owner: Owner, gpa: Gpa, size: Size = 256) -> MemoryOut:
+    """Guest memory as it is now, whatever a mask says; 409 where no slot is."""
+    seen = await services.sessions.get(session_id, owner).look(gpa, size)
+    if seen.error:
+        raise HTTPException(409, seen.error)
+    return MemoryOut(gpa=gpa, data=seen.data.hex())
 
 
 def _choice(wish: SessionIn, body: bytes) -> HypervisorChoice:

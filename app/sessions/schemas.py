@@ -50,6 +50,12 @@ class SessionOut(BaseModel):
         )
 
 
+class MemoryOut(BaseModel):
+    gpa: int
+    data: str
+    """Hex."""
+
+
 class Done(BaseModel):
     ok: bool = True
 

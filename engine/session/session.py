@@ -77,6 +77,11 @@ class Session:
             if self._machine.gate.is_open:
                 self.handle(Harvest(), by="tick")
 
+    def look(self, gpa: int, size: int) -> bytes:
+        """Guest memory as it is now, whatever a mask says; HypervisorError where no slot is. A vCPU in the guest may be
+        in the middle of a store."""
+        return self._runner.perform(lambda: self._machine.vm.memory().read(gpa, size))
+
     def settle(self) -> None:
         """Return once no vCPU is in the guest; the run must not be running."""
         self._runner.stop()

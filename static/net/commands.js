@@ -28,6 +28,22 @@ export async function send(command) {
   }
 }
 
+/**
+ * Guest memory as hex, or why there is none.
+ * @param {number} gpa
+ * @param {number} size
+ * @returns {Promise<{data: string, error: string}>}
+ */
+export async function look(gpa, size) {
+  try {
+    const response = await fetch(`/api/sessions/${session.value}/memory?gpa=${gpa}&size=${size}`);
+    if (!response.ok) return { data: "", error: await reason(response) };
+    return { data: (await response.json()).data, error: "" };
+  } catch {
+    return { data: "", error: "The server did not answer. Is it still running?" };
+  }
+}
+
 /** @param {string} text */
 function refuse(text) {
   refusal.set({ text });

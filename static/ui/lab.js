@@ -13,6 +13,7 @@ import { connectDialogs } from "./dialogs.js";
 import { byId, setText } from "./element.js";
 import { connectKeys } from "./keys.js";
 import { connectMap } from "./map_input.js";
+import { connectMemory } from "./memory.js";
 import { connectMeasure, expose, note } from "./measure.js";
 import { connectPolicy, connectSpeed } from "./policy.js";
 import { connectPopover, openRights } from "./popover.js";
@@ -99,6 +100,7 @@ connectTheme(() => {
 });
 connectMap(guest, screen, openRights);
 connectDialogs(guest);
+connectMemory();
 connectKeys(guest, screen);
 connectRefusals();
 connectTips();

@@ -109,3 +109,15 @@ def test_an_intercepts_message_is_decoded_beside_its_bytes(page: Page, either_la
 def test_an_access_that_nobody_is_told_of_has_no_message(screen: Screen) -> None:
     screen.stream.get_by_role("option").filter(has_text="denied").first.click()
     expect(screen.page.get_by_role("region", name="One exit in detail").get_by_role("table")).to_have_count(0)
+
+
+def test_what_a_page_holds(screen: Screen) -> None:
+    """VTL0 has not stored to its fenced page; the bytes are those in memory, whatever the mask says."""
+    keyboard = screen.page.keyboard
+    keyboard.press("/")
+    keyboard.type("0x7000")
+    keyboard.press("Enter")
+    screen.page.get_by_role("button", name="bytes").click()
+    dialog = screen.page.get_by_role("dialog", name="Page 0x7000")
+    expect(dialog.get_by_role("row").nth(1)).to_contain_text("e7 e8 c3 cc")
+    assert grave(screen.page) == []

@@ -16,9 +16,11 @@ from engine.wire import (
     Do,
     FrameReady,
     Hello,
+    Look,
     Quit,
     Refused,
     Reply,
+    Seen,
     Start,
     Started,
     WantKeyframe,
@@ -77,6 +79,10 @@ def test_it_starts_obeys_and_sends_frames(engine: Engine, scenario) -> None:
         pass
     engine.say(Do(8, SetMask(base=1, pages=1, rights=0)))
     assert "base" in engine.hear(Reply).error
+    engine.say(Look(9, 0x7000, 3))
+    assert engine.hear(Seen) == Seen(9, bytes.fromhex("e7e8c3"))
+    engine.say(Look(10, 1 << 40, 3))
+    assert engine.hear(Seen).error
     engine.say(Quit())
     assert engine.process.wait(10) == 0
 

@@ -198,3 +198,15 @@ def test_without_a_place_for_its_log_a_session_is_refused(make_client, scenario_
 def test_when_memory_runs_out_engines_go_first(client: TestClient, saved: str) -> None:
     session = start(client, saved)
     assert Path(f"/proc/{session['pid']}/oom_score_adj").read_text().strip() == "1000"
+
+
+def test_guest_memory_is_read_where_a_slot_is(client: TestClient, saved: str) -> None:
+    """The hypercall page at 0x7000 begins with OUT 0xe8 and RET; behind the RAM is nothing."""
+    session = start(client, saved)
+    memory = f"/api/sessions/{session['id']}/memory"
+    assert client.get(memory, params={"gpa": 0x7000, "size": 3}).json() == {"gpa": 0x7000, "data": "e7e8c3"}
+    assert client.get(memory, params={"gpa": 0x400000}).status_code == 409
+    for wrong in ({"gpa": -1}, {"gpa": 0, "size": 4097}, {"gpa": 0, "size": 0}, {"gpa": 1 << 60}, {}):
+        assert client.get(memory, params=wrong).status_code == 422
+    client.delete(f"/api/sessions/{session['id']}")
+    assert client.get(memory, params={"gpa": 0x7000}).status_code in (404, 409)
