@@ -92,7 +92,7 @@ def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEf
             case effects.EnableVpVtl(vp, vtl, context):
                 vsm.private[vp, vtl] = Private(context.rip, context.rsp, context.rflags)
             case effects.StartVp(vp, vtl, context):
-                _start(vm.vcpus[vp], vtl, context)
+                _start(vsm, vm.vcpus[vp], vtl, context)
             case effects.SetRegister():
                 _set_register(vsm, vcpu, effect)
             case effects.WriteMemory(gpa, data, vtl):
@@ -106,8 +106,10 @@ def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEf
     return logged
 
 
-def _start(vcpu: Vcpu, vtl: int, context: InitialContext) -> None:
-    """It does not run yet, so that another one's thread may set its registers."""
+def _start(vsm: Vsm, vcpu: Vcpu, vtl: int, context: InitialContext) -> None:
+    """It does not run yet, so that another one's thread may set its registers. Started above VTL0, it finds there what
+    the scenario gave it, if it returns."""
+    vsm.private[vcpu.index, vcpu.vtl] = Private.of(vcpu.registers())
     vcpu.enter_vtl(vtl)
     vcpu.set_registers(Registers(rip=context.rip, rsp=context.rsp, rflags=context.rflags))
 

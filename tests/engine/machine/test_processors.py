@@ -74,6 +74,18 @@ def test_a_vtl_above_may_keep_vtl0_from_starting_processors(run) -> None:
     assert (ran.served[-1][:2], ran.states(1)) == (("StartVirtualProcessor", "ACCESS_DENIED"), ["waiting"])
 
 
+def test_a_processor_is_started_in_vtl1_and_returns_to_its_own_program(run) -> None:
+    """By VTL1 of another, which has enabled it there. What it says is where it was, VTL1 first."""
+    said = "\n".join([f"mov rbx, {PAGE:#x}", "mov [rbx + rsi * 8], rsp", "inc rsi"])
+    second = "\n".join(["jmp vtl0", "vtl1:", said, VTL_RETURN, "vtl0:", said, "hlt"])
+    rip = hex(code_base(1) + 2)
+    enable = with_context(ENABLE_VP_VTL, rip, vp=1, rsp=SECOND_STACK)
+    start = with_context(START, rip, vp=1, rsp=SECOND_STACK)
+    ran = run({"asm": guest(*SETUP, VTL_CALL, vtl1=(enable, start, VTL_RETURN))}, {"asm": second, "waits": True})
+    assert [status for _, status, _ in ran.served] == ["SUCCESS"] * 4
+    assert (ran.words(PAGE, 2), ran.states(1)[-1]) == ([SECOND_STACK, stack_top(1)], "halted")
+
+
 def test_each_processor_has_vtls_of_its_own(run) -> None:
     """Row 11: once one has VTL1, no other can enable it from VTL0, its own VTL0 included; VTL1 can, for any."""
     told = f"mov rbx, {ENTRY:#x}\nmov rax, vtl1\nmov [rbx], rax"

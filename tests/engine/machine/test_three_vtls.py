@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from engine.abi.tlfs.interface import PARTITION_ID_SELF
 from engine.model.events import InterceptDelivered, MaskChanged, VtlSwitched
 from engine.session.host import Host
 from tests.engine.machine.vsm_guest import (
@@ -16,12 +17,14 @@ from tests.engine.machine.vsm_guest import (
     STATUSES,
     VTL_CALL,
     VTL_RETURN,
+    call,
     enable_vp_vtl,
     fence,
     get_register,
     protect,
     put,
     set_register,
+    with_context,
 )
 from tests.engine.machine.vsm_run import Ran
 
@@ -130,3 +133,11 @@ def test_vtl1_alone_still_works_with_three(run) -> None:
         (),
     )
     assert (ran.denied, ran.end) == ([(0, FIRST)], "halted")
+
+
+def test_vtls_need_not_be_consecutive(run) -> None:
+    """VTL15, with none between, right from VTL0 (TLFS, VTL Enablement)."""
+    enable = (call(0x1_000D, PARTITION_ID_SELF, 15), with_context(0x0F, "vtl1", vtl=15))
+    above = (set_register(0xD0007, 0x3F, vtl=0x1F), fence(READ, FIRST >> 12), VTL_RETURN)
+    ran = run((*enable, VTL_CALL, store(FIRST)), above, (), vtls=16)
+    assert (ran.denied, switches(ran), ran.end) == ([(0, FIRST)], [(0, 15), (15, 0)], "halted")
