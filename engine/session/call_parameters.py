@@ -107,7 +107,10 @@ def _word(value: Any, name: str, field: int) -> str:
         case "input_vtl":
             return _input_vtl(field)
         case "target_vtl" if isinstance(
-            value, parameters.ModifyVtlProtectionMask | parameters.CheckSparseGpaPageVtlAccess
+            value,
+            parameters.ModifyVtlProtectionMask
+            | parameters.CheckSparseGpaPageVtlAccess
+            | parameters.SendSyntheticClusterIpi,
         ):
             return _input_vtl(field)
         case "target_vtl":

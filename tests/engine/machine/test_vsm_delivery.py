@@ -81,7 +81,7 @@ def seen(ran: Ran) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(vtl0=st.lists(of_vtl0, max_size=6), vtl1=st.lists(of_vtl1, max_size=10))
 def test_both_hypervisors_do_the_same(
     scenario: Callable[..., Any], kvm: Host, sim: Host, vtl0: list[str], vtl1: list[str]
