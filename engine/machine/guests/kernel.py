@@ -50,6 +50,11 @@ def _source(params: Mapping[str, int]) -> str:
     mov [rdx + 16], r12       ; RIP of VTL1
     mov r8, 0
     call hypercall
+    test ax, ax               ; its status
+    jz enabled
+    mov r12, 0                ; not to be had on this vCPU: it goes on alone
+    jmp start
+enabled:
     call vtl_call             ; VTL1 sets up its fence, and returns
 start:
     mov r14, 0                ; rounds so far

@@ -9,6 +9,7 @@ from engine.machine.guests.kernel import SECRET
 from engine.machine.guests.monitor import CLOSED, OPENED, REFUSED
 from engine.model.events import InterceptDelivered
 from engine.session.host import Host
+from engine.session.outcome import run_to_end
 from tests.engine.machine.vsm_guest import SETUP, VTL_CALL, call, put
 from tests.engine.machine.vsm_run import Ran
 
@@ -59,6 +60,20 @@ def test_a_kernel_under_the_monitor_keeps_its_code_and_learns_no_secret(run: Run
     assert ran.denied == [(0, CODE + 1), (0, SECRETS)] * 3
     assert {status for _, status, _ in ran.served} == {"SUCCESS"}
     assert ran.end == "halted"
+
+
+def test_a_second_vcpu_cannot_enable_vtl1_from_vtl0_and_goes_on_alone(host: Host, scenario: Callable[..., Any]) -> None:
+    """Once a processor has it, only VTL1 may (HvCallEnableVpVtl, Restrictions)."""
+    other = {"code": 0x250000, "secret": 0x254000, "learnt": 0x256000}
+    vcpus = [
+        {"guest": "kernel", "params": {"rounds": 3}, "vtl1": {"base": MONITOR, "guest": "monitor"}},
+        {"guest": "kernel", "params": {"rounds": 3, **other}, "vtl1": {"base": 0x260000, "guest": "monitor"}},
+    ]
+    made = scenario(vcpus=vcpus, on_protection="intercept", limits={"exits": 1000, "seconds": 10})
+    found = run_to_end(made, host)
+    denied = [(called.vcpu, called.code) for called in found.hypercalls if called.status == "ACCESS_DENIED"]
+    assert (found.stopped, len(denied), denied[0][1]) == ("hlt", 1, "EnableVpVtl")
+    assert {one.vcpu for one in found.protection} == {1 - denied[0][0]}
 
 
 def test_the_monitor_logs_what_it_denied_and_what_it_was_asked(run: Run) -> None:
