@@ -77,7 +77,7 @@ class Machine:
         return sum(vcpu.instructions or 0 for vcpu in self.vcpus)
 
     def ready(self, vcpu: Vcpu) -> bool:
-        """Before each run: give the vCPU what waits for it. False: that has ended it."""
+        """Before each run: give the vCPU what waits for it. False: that has ended it, or it has to wait still."""
         if vcpu.index not in self.vsm.due:
             return True
         with self.lock:
@@ -87,8 +87,12 @@ class Machine:
                 # EBUSY: an access is to be made again first, and what waits comes after that.
                 if getattr(error, "errno", None) != errno.EBUSY:
                     self.set_state(vcpu.index, "dead", str(error))
-                    self.end_if_all_over()
-            return not self.is_over(vcpu.index)
+            if self.vsm.partition.vps[vcpu.index].waits_for:
+                # It was let through to enter a higher VTL, and has not: CR8 of that one keeps it out.
+                self.vsm.due.discard(vcpu.index)
+                self._follow_waits()
+            self.end_if_all_over()
+            return not self.is_over(vcpu.index) and self.states[vcpu.index] != "waiting"
 
     def take(self, vcpu: Vcpu, exit: AnyExit) -> None:
         """Answer an exit that the gate let through, log it, and do what is due after it."""
@@ -204,7 +208,9 @@ class Machine:
         ready = False
         for vcpu in (one.index for one in self.vcpus if not self.is_over(one.index)):
             why = self.vsm.waits(vcpu)
-            ready = ready or (self.states[vcpu] == "waiting" and not why)
+            if self.states[vcpu] == "waiting" and not why:
+                self.vsm.due.add(vcpu)
+                ready = True
             self.set_state(vcpu, "waiting" if why else state, why)
         if ready:
             self.on_ready()

@@ -57,7 +57,9 @@ class Vsm:
         state = self.partition.vps[vp]
         if not state.started:
             return "for StartVirtualProcessor"
-        return f"for vCPU {state.waits_for[0]} to unlock its TLB" if state.waits_for else ""
+        if not state.waits_for or (vp in self.due and state.asked_above):
+            return ""
+        return f"for vCPU {state.waits_for[0]} to unlock its TLB"
 
 
 def _partition(state: PartitionState, vcpus: list[Vcpu], waiting: Collection[int]) -> PartitionState:

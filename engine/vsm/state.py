@@ -101,6 +101,11 @@ class VpState(msgspec.Struct, frozen=True, kw_only=True):
         """The processors whose TLB lock keeps it from going on, ascending."""
         return sorted(vp for vtl, vp in self.awaited if vtl == self.active_vtl)
 
+    @property
+    def asked_above(self) -> bool:
+        """An interrupt waits for a VTL above the active one."""
+        return any(own.enabled and own.requested for own in self.vtls[self.active_vtl + 1 :])
+
     def mbec_active(self, vtl: int) -> bool:
         """A higher VTL has MBEC enabled for `vtl`."""
         return any(of_bits(VsmVpSecureConfig, holder.secure[vtl]).mbec_enabled for holder in self.vtls[vtl + 1 :])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.model.events import HypercallServed
+from engine.model.events import HypercallServed, VtlSwitched
 from engine.model.layout import code_base, stack_top
 from engine.session.host import Host
 from tests.engine.machine.vsm_guest import (
@@ -19,6 +19,8 @@ from tests.engine.machine.vsm_guest import (
     fence,
     get_register,
     guest,
+    idt,
+    interrupt,
     of_another,
     protect,
     set_register,
@@ -27,7 +29,7 @@ from tests.engine.machine.vsm_guest import (
 from tests.engine.machine.vsm_run import RanTogether
 
 READ, SECURE_CONFIG, VP_STATUS, VP_INDEX = 0x1, 0xD0010, 0xD0003, 0x90003
-START, ENABLE_VP_VTL = 0x99, 0x0F
+START, ENABLE_VP_VTL, VECTOR = 0x99, 0x0F, 0x50
 SECOND_STATUSES, SECOND_STACK = 0x220000, 0x226000
 STARTED = with_context(START, hex(code_base(1)), vp=1, vtl=0, rsp=stack_top(1))
 ENTRY, ENABLED, LOCKED, CHANGED, RETURNED, WRONG = range(0x230000, 0x230030, 8)
@@ -112,6 +114,25 @@ def test_row_13_a_processor_waits_for_the_tlb_lock_of_another(run) -> None:
     assert ran.words(LOCKED, 4) == [64, 64, 64, 0]
     assert "waiting" in ran.states(0)
     assert set(ran.states(1)) == {"stopped", "running", "halted"}
+
+
+def test_an_interrupt_for_vtl1_comes_through_while_vtl0_waits(run) -> None:
+    """The second holds the lock until VTL1 of the first has taken its interrupt: VTL0 there is left for it."""
+    entry = f"mov rbx, {ENTRY:#x}\nmov rcx, [rbx]"
+    enable = with_context(ENABLE_VP_VTL, "rcx", vp=1, rsp=SECOND_STACK)
+    setup = (until(ENTRY, "cmp rax, 0\nje", "told"), entry, enable, protect(), idt((VECTOR, "taken")), step(ENABLED))
+    change = (until(LOCKED, "cmp rax, 0\nje", "locked"), fence(READ, PAGE >> 12), step(CHANGED), VTL_RETURN)
+    handler = ("taken:", "push rax", "push rbx", step(RETURNED), "pop rbx", "pop rax", "iretq")
+    taken = ("sti", until(RETURNED, "cmp rax, 0\nje", "let_in"), VTL_RETURN, "hlt", *handler)
+    first = guest(ENABLE_PARTITION_VTL, enable_vp_vtl(), VTL_CALL, vtl1=(*setup, *change, *taken))
+    told = f"mov rbx, {ENTRY:#x}\nmov rax, vtl1\nmov [rbx], rax"
+    lock = (set_register(SECURE_CONFIG, 2), step(LOCKED), until(CHANGED, "cmp rax, 0\nje", "changed"))
+    send = (interrupt(VECTOR, 1), until(RETURNED, "cmp rax, 0\nje", "returned"), VTL_RETURN)
+    second = of_another(guest(told, until(ENABLED, "cmp rax, 1\njne", "enabled"), VTL_CALL, vtl1=(*lock, *send)))
+    ran = run({"asm": first}, {"asm": second})
+    assert (ran.words(RETURNED, 1), ran.states(0)[-1], ran.states(1)[-1]) == ([1], "halted", "halted")
+    switches = [(event.from_vtl, event.to_vtl) for event in ran.of(VtlSwitched) if event.vcpu == 0]
+    assert switches == [(0, 1), (1, 0), (0, 1), (1, 0)]
 
 
 def _changes() -> str:
