@@ -12,7 +12,18 @@ from tests.peers.server import Server
 from tests.peers.watch import Watch
 
 
-@pytest.mark.parametrize("path", ["/scenarios", "/help", "/guests", "/conformance", "/edit", "/s/aaaaaaaaaaaaaaaaaaaa"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/scenarios",
+        "/help",
+        "/guests",
+        "/labs/kernel-2-under-a-monitor",
+        "/conformance",
+        "/edit",
+        "/s/aaaaaaaaaaaaaaaaaaaa",
+    ],
+)
 def test_a_document(page: Page, lab: Server, watch: Watch, path: str) -> None:
     watch.expected.append("404")
     base = saved(page.request, lab.url, QUIET) if path == "/edit" else lab.url

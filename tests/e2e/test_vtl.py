@@ -96,7 +96,7 @@ def test_an_intercepts_message_is_decoded_beside_its_bytes(page: Page, either_la
     for said in (
         "0x0 01000080 type 0x80000001 gpa intercept",
         "0x15 01 access 0x1 write",
-        "0x16 1400 execution state cr0 pe, efer lma",
+        "0x16 1c00 execution state cr0 pe, cr0 am, efer lma",
         "0x48 08002100 00000000 gpa 0x210008",
         "0x68 ffffffff ds.limit 0xffffffff",
     ):
