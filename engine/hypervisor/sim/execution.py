@@ -2,13 +2,13 @@
 
 import msgspec
 
-from engine.abi.x86 import RFLAGS_IF
 from engine.hypervisor.contract.errors import Unsupported
 from engine.hypervisor.contract.vectors import require_exception
-from engine.hypervisor.sim import exits
+from engine.hypervisor.sim import exits, msr_answer
 from engine.hypervisor.sim.deliver import Event
 from engine.hypervisor.sim.delivery import Delivery
 from engine.hypervisor.sim.exits import Verdict
+from engine.hypervisor.sim.interrupt_window import InterruptWindow
 from engine.hypervisor.sim.plain import DeniedMove, Plain
 from engine.hypervisor.sim.ports import refusal
 from engine.hypervisor.sim.processor import Processor
@@ -40,7 +40,7 @@ class Execution:
         self.asked: Cause | Denied | DeniedMove | MsrAccess | None = None
         self.queued: AnyExit | None = None
         self._dead: AnyExit | None = None
-        self._shadowed = False
+        self._window = InterruptWindow(processor)
 
     def take(self) -> AnyExit | None:
         """The exit to tell now."""
@@ -51,8 +51,7 @@ class Execution:
     def slice(self, count: int) -> AnyExit | None:
         """Execute up to `count` instructions; the exit to tell, if one ends it."""
         self._cpu.refresh()
-        # Only of single steps can it matter: no other slice ends behind an STI.
-        self._shadowed = count == 1 and self._is_sti()
+        self._window.before(count)
         if self._delivery.waits:
             self._dead = self._delivery.take()
         else:
@@ -90,8 +89,8 @@ class Execution:
 
     @property
     def interruptible(self) -> bool:
-        """An external interrupt may come before the next instruction (SDM Vol. 3, 6.8.1 and 6.8.3)."""
-        return not self._shadowed and not self._delivery.waits and self._takes_interrupts()
+        """An external interrupt may come before the next instruction."""
+        return not self._delivery.waits and self._window.open
 
     def state(self) -> ExecutionState:
         """For a snapshot."""
@@ -111,18 +110,11 @@ class Execution:
                 self._cpu.refresh()
                 self._try()
         elif isinstance(cause, MsrAccess):
-            self._resolve_msr(cause, resolution)
+            msr_answer.finish(self._core, cause, resolution)
         elif not isinstance(cause, PortAccess) or not self._plain.pass_out(cause):
             self._cpu.refresh()
             self._trial.answer(cause, resolution)
             self._advance()
-
-    def _takes_interrupts(self) -> bool:
-        return bool(self._core.registers().rflags & RFLAGS_IF)
-
-    def _is_sti(self) -> bool:
-        """The next instruction sets IF, with effect from the one after."""
-        return self._cpu.text.line(self._core.rip()).text == "sti" and not self._takes_interrupts()
 
     def _ended(self, stop: Stop) -> None:
         if stop.denied is not None:
@@ -176,17 +168,6 @@ class Execution:
                 pass
             case _:
                 self.asked, self.queued = found, exits.msr_exit(found, self._cpu.where())
-
-    def _resolve_msr(self, access: MsrAccess, resolution: Complete | Drop) -> None:
-        """It counts as executed now."""
-        registers = self._core.registers()
-        after = {"rip": registers.rip + access.length}
-        if access.value is None:
-            data = resolution.data if isinstance(resolution, Complete) else None
-            value = int.from_bytes((data or b"")[:8], "little")
-            after |= {"rax": value & 0xFFFF_FFFF, "rdx": value >> 32}
-        self._core.set_registers(msgspec.structs.replace(registers, **after))
-        self._core.executed += 1
 
     def _step(self) -> Stop:
         """One that changed nothing is perhaps a store into its own block, which the engine begins anew and then stops
