@@ -18,6 +18,7 @@ from engine.model.exits import Exit, HypercallExit, IoExit, ProtectionExit
 from engine.model.layout import HYPERCALL_PORT, VTL_CALL_PORT, VTL_RETURN_PORT
 from engine.model.registers import Registers
 from engine.model.resolution import Complete, Inject
+from engine.model.rights import Rights
 from engine.vsm.control import InputValue, ResultValue
 from engine.vsm.dispatch import Served, serve
 from engine.vsm.parameters import CallRegisters, Denied, Undefined
@@ -128,13 +129,20 @@ def _switch(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: IoExit, registers: Registers, ra
     found = switch(Caller(vcpu.index, vcpu.vtl, vcpu.ring), vsm.partition, registers.rcx)
     if isinstance(found, Undefined):
         return _undefined(vcpu, exit, registers)
-    restored = vm.memory(found.from_vtl).read(found.restore, 16) if found.restore is not None else b""
+    restored = _restored(vm, found)
     logged = perform(vm, vsm, vcpu, ram, found.effects)
     if restored:
         rax, rcx = (int.from_bytes(restored[at : at + 8], "little") for at in (0, 8))
         vcpu.set_registers(replace(vcpu.registers(), rax=rax, rcx=rcx))
     taken: Effect = (ExitTaken, {"exit": _exit(exit, registers), "resolution": Complete()})
     return Answered([taken, (VtlSwitched, _switched(exit, found)), *logged])
+
+
+def _restored(vm: Vm, found: Switched) -> bytes:
+    """RAX and RCX, u64 each, from an assist page that the VTL may still read; else empty: both stay."""
+    if found.restore is None or Rights.R not in vm.mask(found.from_vtl, found.restore >> PAGE_SHIFT):
+        return b""
+    return vm.memory(found.from_vtl).read(found.restore, 16)
 
 
 def _switched(exit: IoExit, found: Switched) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from engine.model.address import PAGE_SHIFT
 from engine.model.events import ExitTaken, InterceptDelivered, VtlSwitched
 from engine.model.exits import ProtectionExit
 from engine.model.resolution import Retry
-from engine.vsm.protection import denied_by, needed, setters
+from engine.vsm.protection import denied_by, is_own, needed
 from engine.vsm.switch import enter
 from engine.vsm.synic import post
 
@@ -28,7 +28,7 @@ def answer_violation(vm: Vm, vsm: Vsm, vcpu: Vcpu, exit: ProtectionExit, ram: in
     taken: dict[str, Any] = {"exit": exit, "mask": int(vm.mask(exit.vtl, gfn))}
     right = needed(exit.access, vcpu.ring == _USER, vsm.partition.vps[vcpu.index].mbec_active(exit.vtl))
     receiver = denied_by(view, exit.vtl, gfn, right)
-    if receiver is None and setters(view, exit.vtl):
+    if receiver is None and right in vm.mask(exit.vtl, gfn):
         # Another vCPU has had the mask relaxed meanwhile.
         vcpu.resolve(exit, Retry())
         return Answered([(ExitTaken, taken | {"resolution": Retry()})])
@@ -42,7 +42,7 @@ def _tell(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, taken: dict[str, Any], view: M
     message = message_of(exit, vcpu.registers(), vcpu.system_registers(exit.vtl), vsm.profile.long_intercept)
     posted = post(view, vcpu.index, receiver, message)
     if posted is None:
-        return _untold(taken, exit, _why(vsm, vcpu.index, receiver))
+        return _untold(taken, exit, _why(view, vcpu.index, receiver))
     vcpu.resolve(exit, Retry())
     entry = enter(vsm.partition, vcpu.index, receiver, EntryReason.INTERCEPT)
     logged = perform(vm, vsm, vcpu, ram, (*posted.effects, *entry.effects))
@@ -57,12 +57,14 @@ def _tell(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, taken: dict[str, Any], view: M
     )
 
 
-def _why(vsm: Vsm, vp: int, vtl: int) -> str:
-    own = vsm.partition.vps[vp].vtls[vtl].synic
+def _why(view: MachineView, vp: int, vtl: int) -> str:
+    own = view.partition.vps[vp].vtls[vtl].synic
     if not own.enabled:
         return f"VTL{vtl} has its SynIC off (SCONTROL)"
     if own.message_gfn is None:
         return f"VTL{vtl} has no message page (SIMP)"
+    if not is_own(view, vtl, own.message_gfn):
+        return f"VTL{vtl} has not all rights to its message page"
     return f"VTL{vtl} has left {len(own.waiting) + 1} messages where they are"
 
 

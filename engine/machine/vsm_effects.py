@@ -95,7 +95,7 @@ def perform(vm: Vm, vsm: Vsm, vcpu: Vcpu, ram: int, done: Iterable[effects.AnyEf
                 _start(vsm, vm.vcpus[vp], vtl, context)
             case effects.SetRegister():
                 _set_register(vsm, vcpu, effect)
-            case effects.WriteMemory(gpa, data, vtl):
+            case effects.WriteMemory(gpa, data, vtl) if Rights.W in vm.mask(vtl, gpa >> PAGE_SHIFT):
                 vm.memory(vtl).write(gpa, data)
             case effects.SwitchVtl(_, vtl):
                 _switch(vsm, vcpu, vtl)

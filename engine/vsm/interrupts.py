@@ -6,6 +6,7 @@ from engine.abi.tlfs.registers import RegisterName, VsmVina
 from engine.abi.x86 import RFLAGS_IF
 from engine.vsm.effects import AnyEffect, RequestInterrupt, WriteMemory
 from engine.vsm.layout import of_bits
+from engine.vsm.protection import is_own
 from engine.vsm.switch import ASSERTED, VINA
 from engine.vsm.view import View
 
@@ -34,7 +35,9 @@ def notified(view: View, vp: int) -> tuple[AnyEffect, ...]:
     state = view.partition.vps[vp]
     own, active = state.vtls[state.active_vtl], state.active_vtl
     vina = of_bits(VsmVina, own.vina)
-    if not vina.enabled or own.assist_gfn is None or not any(_blocked(view, vp, vtl) for vtl in range(active)):
+    if not vina.enabled or own.assist_gfn is None or not is_own(view, active, own.assist_gfn):
+        return ()
+    if not any(_blocked(view, vp, vtl) for vtl in range(active)):
         return ()
     page = own.assist_gfn * PAGE_SIZE
     if (view.read_u64(page + _WORD) or 0) >> 8 * (VINA - _WORD) & 1:

@@ -6,6 +6,7 @@ from engine.abi import x86
 from engine.abi.tlfs.memory import TranslateCode
 from engine.abi.tlfs.registers import RegisterName
 from engine.abi.tlfs.status import HvStatus
+from engine.model.address import PAGE_SHIFT
 from engine.model.rights import Access, Rights
 from engine.vsm.protection import effective, mbec_active, needed
 from engine.vsm.view import View
@@ -43,7 +44,10 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class _NoTable(Exception):
-    """The walk reads what is not mapped."""
+    """The walk reads what is not mapped, or what the VTL may not read: `code`."""
+
+    def __init__(self, code: TranslateCode) -> None:
+        self.code = code
 
 
 def find_page(view: View, vp: int, vtl: int, gva_page: int, wanted: Wanted) -> Page | HvStatus:
@@ -57,9 +61,9 @@ def find_page(view: View, vp: int, vtl: int, gva_page: int, wanted: Wanted) -> P
     if not efer & x86.EFER_LMA:
         return HvStatus.INVALID_VP_STATE
     try:
-        found = paging.walk(lambda gpa: _entry(view, gpa), cr3, gva_page << 12)
-    except _NoTable:
-        return Page(TranslateCode.GPA_UNMAPPED)
+        found = paging.walk(lambda gpa: _entry(view, vtl, gpa), cr3, gva_page << 12)
+    except _NoTable as stopped:
+        return Page(stopped.code)
     if found is None:
         return Page(TranslateCode.PAGE_NOT_PRESENT)
     if not efer & x86.EFER_NXE and any(value & paging.NO_EXECUTE for _, value in found.entries):
@@ -69,10 +73,13 @@ def find_page(view: View, vp: int, vtl: int, gva_page: int, wanted: Wanted) -> P
     return _arrived(view, vp, vtl, Page(TranslateCode.SUCCESS, found.gpa >> 12, entries=found.entries), wanted)
 
 
-def _entry(view: View, gpa: int) -> int:
+def _entry(view: View, vtl: int, gpa: int) -> int:
+    """The walk is the VTL's own: a VTL could have any page read to it as a table, if masks did not bind that."""
     value = view.read_u64(gpa)
     if value is None:
-        raise _NoTable
+        raise _NoTable(TranslateCode.GPA_UNMAPPED)
+    if Rights.R not in effective(view, vtl, gpa >> PAGE_SHIFT):
+        raise _NoTable(TranslateCode.GPA_NO_READ_ACCESS)
     return value
 
 

@@ -30,6 +30,12 @@ def effective(view: View, vtl: int, gfn: int) -> Rights:
     return rights
 
 
+def is_own(view: View, vtl: int, gfn: int) -> bool:
+    """Whether the VMM may read and write the page for `vtl`. Assist and message pages are the RAM itself, no overlay: a
+    VTL could reach through them what a higher one, or the host, keeps from it."""
+    return Rights.RW in effective(view, vtl, gfn)
+
+
 def denied_by(view: View, vtl: int, gfn: int, needs: Rights) -> int | None:
     """The VTL that gets the intercept: the one that set the protection, the lowest of several (TLFS, Nested
     Intercepts). None where no VTL denies any of `needs`."""

@@ -8,6 +8,7 @@ from engine.abi.tlfs.interface import PAGE_SIZE
 from engine.abi.tlfs.synic import Sint
 from engine.vsm.effects import AnyEffect, RequestInterrupt, SetSynic, WriteMemory
 from engine.vsm.layout import of_bits
+from engine.vsm.protection import is_own
 from engine.vsm.synic_state import Synic
 from engine.vsm.view import View
 
@@ -29,7 +30,7 @@ def post(view: View, vp: int, vtl: int, message: bytes) -> Posted | None:
     """Behind those that wait; the first of all goes into the slot if that is empty. Else the message in the slot gets
     its pending flag ("SIM Page"). None: the VTL takes no messages, or MOST_WAITING wait already."""
     own = view.partition.vps[vp].vtls[vtl].synic
-    slot = _slot(own)
+    slot = _slot(view, vtl, own)
     if slot is None:
         return None
     queue = (*own.waiting, message)
@@ -43,15 +44,16 @@ def post(view: View, vp: int, vtl: int, message: bytes) -> Posted | None:
 def end_of_message(view: View, vp: int, vtl: int) -> tuple[AnyEffect, ...]:
     """What a write to EOM does: the slot is looked at again, and gets the message that waits first if it is empty."""
     own = view.partition.vps[vp].vtls[vtl].synic
-    slot = _slot(own)
+    slot = _slot(view, vtl, own)
     if slot is None or not own.waiting or not _is_free(view, slot):
         return ()
     return _delivered(vp, vtl, own, slot, own.waiting)
 
 
-def _slot(own: Synic) -> int | None:
-    """gpa of SINT0's slot; None where the SynIC or its page is disabled: then a VTL is "not considered"."""
-    if not own.enabled or own.message_gfn is None:
+def _slot(view: View, vtl: int, own: Synic) -> int | None:
+    """gpa of SINT0's slot; None where the SynIC or its page is disabled: then a VTL is "not considered". Nor is
+    one that has lost the page."""
+    if not own.enabled or own.message_gfn is None or not is_own(view, vtl, own.message_gfn):
         return None
     return own.message_gfn * PAGE_SIZE + _SLOT
 

@@ -10,6 +10,7 @@ from engine.abi.tlfs.status import HvStatus
 from engine.abi.tlfs.synic import SINTS, VECTORS, Sint
 from engine.vsm.effects import SetSynic
 from engine.vsm.layout import of_bits
+from engine.vsm.protection import is_own
 from engine.vsm.register_rule import Changes, Rule
 from engine.vsm.synic import end_of_message
 from engine.vsm.synic_state import Synic
@@ -37,7 +38,7 @@ def _message_page(view: View, vp: int, vtl: int) -> int:
 
 
 def _set_message_page(view: View, vp: int, vtl: int, value: int) -> Changes | HvStatus:
-    if value & interface.SIMP_ENABLE and not view.partition.is_gfn(value >> 12):
+    if value & interface.SIMP_ENABLE and not (view.partition.is_gfn(value >> 12) and is_own(view, vtl, value >> 12)):
         return HvStatus.INVALID_REGISTER_VALUE
     return (SetSynic(vp, vtl, replace(_own(view, vp, vtl), message_page=value)),)
 

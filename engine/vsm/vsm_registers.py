@@ -10,7 +10,7 @@ from engine.model.rights import Rights, is_valid_mask
 from engine.vsm import effects
 from engine.vsm.layout import bits, of_bits
 from engine.vsm.pending_event import pending, set_pending
-from engine.vsm.protection import mbec_active
+from engine.vsm.protection import is_own, mbec_active
 from engine.vsm.register_rule import Changes, Rule
 from engine.vsm.synic_registers import SYNIC_RULES
 from engine.vsm.view import View
@@ -129,7 +129,8 @@ def _assist_page(view: View, vp: int, vtl: int) -> int:
 
 
 def _set_assist_page(view: View, vp: int, vtl: int, value: int) -> Changes | HvStatus:
-    if value & interface.VP_ASSIST_ENABLE and not view.partition.is_gfn(value >> 12):
+    gfn = value >> 12
+    if value & interface.VP_ASSIST_ENABLE and not (view.partition.is_gfn(gfn) and is_own(view, vtl, gfn)):
         return _BAD
     return (effects.SetAssistPage(vp, vtl, value),)
 

@@ -1,13 +1,18 @@
 """HvCallTranslateVirtualAddress: where a page of a VTL's virtual addresses lies, and whether it may be used so."""
 
+from msgspec.structs import replace
+
 from engine.abi.tlfs import parameters
 from engine.abi.tlfs.interface import PRIVILEGE_ACCESS_VP_REGISTERS, CallCode
 from engine.abi.tlfs.memory import CacheType, TranslateCode, TranslateFlags, TranslateResult
 from engine.abi.tlfs.status import HvStatus
+from engine.model.address import PAGE_SHIFT
+from engine.model.rights import Rights
 from engine.vsm.call import Call, Parameters, RepResult, refuse, succeed
 from engine.vsm.effects import AnyEffect, SetSecureConfig, WriteMemory
 from engine.vsm.layout import bits, of_bits
 from engine.vsm.page_walk import Page, Wanted, find_page
+from engine.vsm.protection import effective
 from engine.vsm.targets import has_privileges, input_vtl, is_self, processor, visible_vtl
 from engine.vsm.view import Caller, View
 
@@ -37,7 +42,12 @@ def translate(caller: Caller, view: View, given: Parameters) -> RepResult:
     page = find_page(view, vp, vtl, header.gva_page, _wanted(view, vp, vtl, flags))
     if isinstance(page, HvStatus):
         return refuse(page)
-    return succeed(*_effects(caller, view, vp, vtl, flags, page), output=_output(page))
+    marks = flags.set_page_table_bits and page.code is TranslateCode.SUCCESS
+    marked = page.marked(bool(flags.validate_write)) if marks else []
+    if not all(Rights.W in effective(view, vtl, gpa >> PAGE_SHIFT) for gpa, _ in marked):
+        # All entries are marked or none.
+        page, marked = replace(page, code=TranslateCode.GPA_NO_WRITE_ACCESS), []
+    return succeed(*_effects(caller, view, vp, vtl, flags, marked), output=_output(page))
 
 
 def _wanted(view: View, vp: int, vtl: int, flags: TranslateFlags) -> Wanted:
@@ -51,11 +61,10 @@ def _wanted(view: View, vp: int, vtl: int, flags: TranslateFlags) -> Wanted:
     )
 
 
-def _effects(caller: Caller, view: View, vp: int, vtl: int, flags: TranslateFlags, page: Page) -> list[AnyEffect]:
-    found: list[AnyEffect] = []
-    if flags.set_page_table_bits and page.code is TranslateCode.SUCCESS:
-        marked = page.marked(bool(flags.validate_write))
-        found += [WriteMemory(gpa, value.to_bytes(8, "little"), vtl) for gpa, value in marked]
+def _effects(
+    caller: Caller, view: View, vp: int, vtl: int, flags: TranslateFlags, marked: list[tuple[int, int]]
+) -> list[AnyEffect]:
+    found: list[AnyEffect] = [WriteMemory(gpa, value.to_bytes(8, "little"), vtl) for gpa, value in marked]
     if flags.tlb_flush_inhibit:
         old = view.partition.vps[vp].vtls[caller.vtl].secure[vtl]
         found.append(SetSecureConfig(vp, caller.vtl, vtl, old | _TLB_LOCKED))

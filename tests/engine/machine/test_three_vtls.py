@@ -31,6 +31,7 @@ from tests.engine.machine.vsm_run import Ran
 READ, NONE, ALL = 0x1, 0x0, 0xF
 FIRST, SECOND = PAGE, PAGE + 0x1000
 VTL2_ASSIST, VTL2_MESSAGES = 0x20D000, 0x20E000
+SLOW_RETURN = "mov rcx, 0\nmov rax, 0x7020\ncall rax"
 PARTITION_STATUS, VP_STATUS = 0xD0004, 0xD0003
 
 
@@ -141,3 +142,46 @@ def test_vtls_need_not_be_consecutive(run) -> None:
     above = (set_register(0xD0007, 0x3F, vtl=0x1F), fence(READ, FIRST >> 12), VTL_RETURN)
     ran = run((*enable, VTL_CALL, store(FIRST)), above, (), vtls=16)
     assert (ran.denied, switches(ran), ran.end) == ([(0, FIRST)], [(0, 15), (15, 0)], "halted")
+
+
+MARKED = [0x11, 0x22, 0x33, 0x44]
+"""What VTL2 keeps where VTL1 has placed its assist page."""
+
+
+def test_what_vtl2_fences_vtl1_does_not_reach_through_its_assist_page(run) -> None:
+    """VTL1's assist page is in place when VTL2 takes it away. An entry of VTL1 writes no reason there, and a slow
+    return gives VTL0 nothing that is there."""
+    protect_by_2 = set_register(0xD0007, 0x3F, vtl=0x12)
+    vtl2 = (put(FIRST, *MARKED), protect_by_2, fence(NONE, FIRST >> 12, vtl=1), VTL_RETURN)
+    vtl1 = (set_register(0x90013, FIRST | 1), *SETUP_VTL2, VTL_CALL, VTL_RETURN, SLOW_RETURN)
+    kept = f"mov r9, {STATUSES + 0x800:#x}\nmov [r9], rax\nmov [r9 + 8], rcx"
+    ran = run((*SETUP, VTL_CALL, VTL_CALL, kept), vtl1, vtl2)
+    assert ran.end == "halted"
+    assert ran.words(FIRST, 4) == MARKED
+    assert not set(ran.words(STATUSES + 0x800, 2)) & set(MARKED)
+
+
+def test_what_vtl2_fences_takes_no_message_for_vtl1(run) -> None:
+    """VTL1's message page is in place when VTL2 takes it away: VTL1 cannot be told, and the vCPU stops."""
+    protect_by_2 = set_register(0xD0007, 0x3F, vtl=0x12)
+    vtl2 = (put(FIRST, *[0] * 4), protect_by_2, fence(NONE, FIRST >> 12, vtl=1), VTL_RETURN)
+    vtl1 = (*pages_of(1, 0x208000, FIRST), *SETUP_VTL2, VTL_CALL, protect(), fence(READ, SECOND >> 12), VTL_RETURN)
+    ran = run((*SETUP, VTL_CALL, store(SECOND)), vtl1, vtl2, on_protection="intercept")
+    assert (ran.end, ran.words(FIRST, 4)) == ("fenced", [0] * 4)
+
+
+def test_pages_that_the_vmm_is_to_write_are_not_placed_where_vtl2_has_fenced(run) -> None:
+    protect_by_2 = set_register(0xD0007, 0x3F, vtl=0x12)
+    vtl2 = (protect_by_2, fence(READ, FIRST >> 12, vtl=1), VTL_RETURN)
+    ran = run((*SETUP, VTL_CALL), (*SETUP_VTL2, VTL_CALL, *pages_of(1, FIRST, FIRST), VTL_RETURN), vtl2)
+    refused = "INVALID_REGISTER_VALUE"
+    assert [status for _, status, _ in ran.served][-3:] == [refused, "SUCCESS", refused]
+
+
+def test_a_mask_of_the_vmms_own_is_told_to_nobody_where_vtl1_is_not_enabled(run) -> None:
+    """Masks that a scenario begins with are as if of VTL1. With only VTL2 above, the access stays denied, and the vCPU
+    does not try it for ever."""
+    enable = (ENABLE_VTL2, with_context(0x0F, "vtl1", vtl=2))
+    masks = [{"vtl": 0, "base": FIRST, "pages": 1, "mask": "RX"}]
+    ran = run((*enable, VTL_CALL, store(FIRST)), (VTL_RETURN,), (), on_protection="intercept", masks=masks)
+    assert (ran.end, ran.denied) == ("fenced", [(0, FIRST)])

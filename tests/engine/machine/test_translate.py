@@ -8,7 +8,7 @@ import pytest
 from engine.abi.tlfs.interface import PARTITION_ID_SELF, VP_INDEX_SELF
 from engine.abi.tlfs.memory import CacheType, TranslateCode, TranslateResult
 from engine.abi.tlfs.registers import RegisterName
-from engine.model.layout import HYPERCALL_PAGE
+from engine.model.layout import HYPERCALL_PAGE, PAGE_DIRECTORIES, PML4
 from engine.session.host import Host
 from engine.vsm.layout import of_bits
 from tests.engine.machine.vsm_guest import (
@@ -101,3 +101,23 @@ def test_accessed_bits_are_set_when_asked_for(run, flags, marked) -> None:
     ran = run(guest(tables(), *SETUP, VTL_CALL, vtl1=vtl1))
     assert answer(ran)[0] is TranslateCode.SUCCESS
     assert [ran.words(TABLES + at, 1)[0] & 0xFFF for at in (0, 0x1008)] == [3 | marked] * 2
+
+
+def of_fenced_tables(rights: int, flags: int) -> tuple[str, ...]:
+    """VTL1 gives VTL0 other tables, leaves it these rights to one of them, and translates for VTL0."""
+    own = (tables(), set_register(RegisterName.CR3, TABLES, vtl=0x10), protect(), fence(rights, (TABLES >> 12) + 1))
+    back = set_register(RegisterName.CR3, PML4, vtl=0x10)
+    return (*own, translate(ALIAS + PAGE, flags | VTL0), back, VTL_RETURN)
+
+
+def test_a_walk_does_not_tell_vtl0_what_it_may_not_read(run) -> None:
+    """Else VTL0 could have any page read to it, as a table."""
+    ran = run(guest(*enabled(), VTL_CALL, vtl1=of_fenced_tables(0, READ)))
+    assert answer(ran) == (TranslateCode.GPA_NO_READ_ACCESS, 0, 0)
+
+
+def test_a_walk_marks_no_table_that_vtl0_may_not_write(run) -> None:
+    """Neither that one nor those above it."""
+    ran = run(guest(*enabled(), VTL_CALL, vtl1=of_fenced_tables(0x1, READ | MARK)))
+    assert answer(ran) == (TranslateCode.GPA_NO_WRITE_ACCESS, PAGE >> 12, 0)
+    assert (ran.words(TABLES, 1), ran.words(TABLES + 0x1000, 1)) == ([TABLES + 0x1003], [PAGE_DIRECTORIES | 3])
