@@ -192,3 +192,12 @@ def test_40_the_resume_flag_in_the_frame_of_an_interrupt(kvm: Guest, sim: Guest)
         found.append(guest.vcpu.registers().rax & RFLAGS_RF)
     assert found[1] == 0
     assert found[0] == 0 or not emulates(kvm)
+
+
+def test_41_a_code_segment_with_a_base(kvm: Guest, sim: Guest) -> None:
+    """Bits 23 to 16 of the base of CS, in the fifth byte of its descriptor in the GDT."""
+    frame = "mov rcx, rsp\npush 0x10\npush rcx\npush 2\npush 8\nlea rax, [rip + on]\npush rax\niretq"
+    for guest, executed in ((kvm, True), (sim, False)):
+        guest.load(f"mov byte ptr [rbx], 1\n{frame}\non: mov rcx, 7\nhlt", rbx=12, rsp=PAGE + 0x1000)
+        ended = isinstance(guest.vcpu.run(), HltExit)
+        assert (ended and guest.vcpu.registers().rcx == 7) == executed

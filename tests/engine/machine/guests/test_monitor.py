@@ -64,10 +64,12 @@ def test_a_kernel_under_the_monitor_keeps_its_code_and_learns_no_secret(run: Run
 
 def test_a_second_vcpu_cannot_enable_vtl1_from_vtl0_and_goes_on_alone(host: Host, scenario: Callable[..., Any]) -> None:
     """Once a processor has it, only VTL1 may (HvCallEnableVpVtl, Restrictions)."""
-    other = {"code": 0x250000, "secret": 0x254000, "learnt": 0x256000}
+    fenced = {"code": 0x250000, "secret": 0x254000}
+    other = {**fenced, "learnt": 0x256000}
+    monitor = {"base": 0x260000, "guest": "monitor", "params": fenced}
     vcpus = [
         {"guest": "kernel", "params": {"rounds": 3}, "vtl1": {"base": MONITOR, "guest": "monitor"}},
-        {"guest": "kernel", "params": {"rounds": 3, **other}, "vtl1": {"base": 0x260000, "guest": "monitor"}},
+        {"guest": "kernel", "params": {"rounds": 3, **other}, "vtl1": monitor},
     ]
     made = scenario(vcpus=vcpus, on_protection="intercept", limits={"exits": 1000, "seconds": 10})
     found = run_to_end(made, host)
