@@ -30,6 +30,8 @@ class Ioctl(IntEnum):
     KVM_SET_GUEST_DEBUG = 0x4048AE9B
     KVM_GET_VCPU_EVENTS = 0x8040AE9F
     KVM_SET_VCPU_EVENTS = 0x4040AEA0
+    KVM_GET_DEBUGREGS = 0x8080AEA1
+    KVM_SET_DEBUGREGS = 0x4080AEA2
     KVM_GET_XSAVE = 0x9000AEA4
     KVM_SET_XSAVE = 0x5000AEA5
     KVM_ENABLE_CAP = 0x4068AEA3
@@ -252,3 +254,5 @@ XSAVE_SIZE = 4096
 XSAVE_XMM, XSAVE_BV = 160, 512
 """Where XMM0 to XMM15 begin, and the bitmap of what is not in its initial state."""
 XSAVE_SSE = 1 << 1
+DEBUGREGS_SIZE, DEBUGREGS_ADDRESSES = 128, 32
+"""struct kvm_debugregs, and its first part: DR0 to DR3."""

@@ -93,6 +93,15 @@ class VcpuFd:
         """Not KVM_SET_FPU: what the processor has found to be in its initial state stays so after that (measured)."""
         call(self.fd, Ioctl.KVM_SET_XSAVE, raw)
 
+    def debug_registers(self) -> bytearray:
+        """struct kvm_debugregs."""
+        raw = bytearray(kvm.DEBUGREGS_SIZE)
+        call(self.fd, Ioctl.KVM_GET_DEBUGREGS, raw)
+        return raw
+
+    def set_debug_registers(self, raw: bytearray) -> None:
+        call(self.fd, Ioctl.KVM_SET_DEBUGREGS, raw)
+
     def enter_long_mode(self, cr3: int) -> None:
         """64-bit mode with page tables at `cr3`; with no-execute pages unless KVM refuses EFER.NXE."""
         sregs = self.sregs()

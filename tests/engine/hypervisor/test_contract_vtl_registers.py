@@ -149,6 +149,21 @@ def test_xmm_registers_and_cr2_go_along(guest: Guest) -> None:
     assert guest.vcpu.xmm()[64:80] == b"\x11" * 16
 
 
+def test_breakpoints_go_along_but_not_what_turns_them_on(guest: Guest) -> None:
+    """TLFS, Shared State: DR0 to DR3; Private State: DR7, here with L3 and of a data breakpoint that is never met."""
+    guest.load("mov dr0, rax\nmov dr3, rbx\nmov dr7, rcx\nhlt", rax=0x123000, rbx=0x456000, rcx=0x1000_0440)
+    assert isinstance(guest.vcpu.run(), HltExit)
+    guest.vcpu.enter_vtl(1)
+    guest.load("mov rax, dr0\nmov rbx, dr3\nmov rcx, dr7\nmov dr3, rdx\nhlt", rdx=0x789000)
+    assert isinstance(guest.vcpu.run(), HltExit)
+    found = guest.vcpu.registers()
+    assert (found.rax, found.rbx, found.rcx) == (0x123000, 0x456000, 0x400)
+    guest.vcpu.enter_vtl(0)
+    guest.load("mov rbx, dr3\nmov rcx, dr7\nhlt")
+    assert isinstance(guest.vcpu.run(), HltExit)
+    assert (guest.vcpu.registers().rbx, guest.vcpu.registers().rcx) == (0x789000, 0x1000_0440)
+
+
 def test_x87_registers_and_mxcsr_go_along(guest: Guest) -> None:
     """By FXRSTOR in one VTL and FXSAVE in the other: control word, two registers in use, MXCSR."""
     control, status, tags, mxcsr = b"\x7f\x02", b"\x00\x30", b"\xc0", b"\x80\x3f\x00\x00"
