@@ -18,6 +18,8 @@ _SYSTEM, _LDT, _BUSY = 0x9F, 0x82, 0x8B
 _LONG, _BIG, _PAGES = 1 << 13, 1 << 14, 1 << 15
 _ALWAYS, _NEVER = 0xFFF, 0xFFF0_0000
 """Bits of a limit that are set where it is in pages, and that are clear where it is in bytes."""
+_EFER = 0x0036_FD01
+"""SCE, LME, LMA, NXE, SVME, LMSLE, FFXSR, TCE, MCOMMIT, INTWB, UAIE and AIBRSE (APM Vol. 2, 3.1.7)."""
 _MOST_PRIORITY = 15
 _MEMORY_TYPES = frozenset({0, 1, 4, 5, 6, 7})
 
@@ -70,6 +72,8 @@ def _control(registers: SystemRegisters) -> Iterator[Broken]:
     active = bool(efer & x86.EFER_LME and cr0 & x86.CR0_PG)
     if bool(efer & x86.EFER_LMA) != active:
         yield "efer", efer, "LMA is LME with paging on"
+    if efer & ~_EFER:
+        yield "efer", efer, "bits that some processor has"
     if active and not registers.cr4 & x86.CR4_PAE:
         yield "cr4", registers.cr4, "long mode needs PAE"
 
@@ -92,6 +96,8 @@ def _segments(registers: SystemRegisters) -> Iterator[Broken]:
         segment = getattr(registers, name)
         if segment.present and segment.attributes & _DATA != _DATA:
             yield name, str(segment), "null, or an accessed data or code segment"
+    if registers.ss.selector & 3 != registers.cpl:
+        yield "ss", str(registers.ss), "a selector of its own privilege level (SDM Vol. 3, 27.3.1.2)"
     cs = registers.cs
     if cs.attributes & _KIND != _CODE or cs.dpl != registers.cpl:
         yield "cs", str(cs), "present, accessed code of SS's privilege level, not conforming"
