@@ -34,7 +34,9 @@ class Watching:
 
 
 @pytest.mark.parametrize(("before", "most"), [("", LONGEST_SLICE), (call(0x1_000B, 0x40, 1), LONGEST_WAIT)])
-def test_a_vcpu_for_which_an_interrupt_waits_is_soon_looked_at_again(sim: Host, scenario: Any, before, most) -> None:
+def test_a_vcpu_for_which_an_interrupt_waits_is_soon_looked_at_again(
+    sim: Host, scenario: Any, before: str, most: int
+) -> None:
     """It is executed one instruction at a time until it lets the interrupt in, which this one never does."""
     asm = f"mov r15, 0x200000\n{before}\nagain: inc rbx\njmp again"
     machine = build(sim.hypervisor, scenario(vcpus=[{"asm": asm}]), lambda kind, fields: None)
