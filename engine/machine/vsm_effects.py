@@ -120,16 +120,23 @@ def _follow(vm: Vm, vsm: Vsm, vcpu: Vcpu, effect: effects.AnyEffect) -> None:
         case effects.SetHypercall(vtl):
             vsm.pages.follow(vm, vsm.partition, vtl)
         case effects.RequestInterrupt(vp) | effects.SetPendingEvent(vp) | effects.SwitchVtl(vp):
-            vsm.due.add(vp)
-            if vp != vcpu.index:
-                # It is in the guest, or on its way there, and is to look before it goes on.
-                vm.vcpus[vp].kick()
+            _look(vm, vsm, vcpu, vp)
+        case effects.SetVina(vp) | effects.SetAssistPage(vp) | effects.SetRegister(vp):
+            # What waits for a lower VTL was perhaps not to be told of before.
+            _look(vm, vsm, vcpu, vp)
         case effects.AwaitTlbLocks(vp) if vp != vcpu.index:
             vm.vcpus[vp].kick()
         case effects.SetSecureConfig(vp, _, lower) if vm.capabilities.mbec:
             vm.extension(ModeBasedExecution).set_mbec(vp, lower, vsm.partition.vps[vp].mbec_active(lower))
         case _:
             pass
+
+
+def _look(vm: Vm, vsm: Vsm, vcpu: Vcpu, vp: int) -> None:
+    """`vp` is to look for what waits; another one is in the guest, or on its way there, and looks before it goes on."""
+    vsm.due.add(vp)
+    if vp != vcpu.index:
+        vm.vcpus[vp].kick()
 
 
 def _set_register(vsm: Vsm, vcpu: Vcpu, effect: effects.SetRegister) -> None:

@@ -152,6 +152,15 @@ def test_vina_tells_vtl1_once_what_it_keeps_from_vtl0(run) -> None:
     assert ran.words(ASSIST + 8, 1)[0] >> 32 & 1 == 1
 
 
+@pytest.mark.parametrize("last", ["VINA", "page"])
+def test_vina_tells_of_what_was_kept_back_before_it_was_asked_to(run, last) -> None:
+    """Whether the assist page is there first, or VINA is on first."""
+    on = set_register(VINA, HIGHER | 1 << 8)
+    first, second = (WITH_PAGES[0], on) if last == "VINA" else (on, WITH_PAGES[0])
+    ran = run(vtl1=(HIGHER_GATE, first, "sti", interrupt(LOWER, 0), mark(1), second, mark(2), VTL_RETURN))
+    assert marks(ran, 4) == [1, HIGHER, 2, LOWER, 0]
+
+
 @pytest.mark.parametrize(("vtl0", "vina"), [("cli", HIGHER | 1 << 8), ("sti", HIGHER)], ids=["VTL0 off", "VINA off"])
 def test_vina_tells_nothing_where_nothing_is_kept_back_or_nobody_asks(run, vtl0, vina) -> None:
     enable = (*WITH_PAGES[:1], HIGHER_GATE, set_register(VINA, vina), "sti")
