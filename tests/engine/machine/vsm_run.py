@@ -20,6 +20,9 @@ MOST_EXITS = 2000
 class Ran:
     """A guest's whole run: its events, and memory at the end."""
 
+    seconds = 20.0
+    """After so many a guest that goes round without an exit is left."""
+
     def __init__(self, host: Host, scenario: Callable[..., Any], asm: str, **fields: object) -> None:
         self.events: list[Any] = []
         asked = {"vcpus": [{"asm": asm}], "on_protection": "drop"} | fields
@@ -35,12 +38,16 @@ class Ran:
     def run(self, machine: Machine) -> None:
         """The first vCPU alone."""
         vcpu = machine.vcpus[0]
+        clock = threading.Timer(self.seconds, vcpu.kick)
+        clock.start()
         for _ in range(MOST_EXITS):
-            if machine.is_over(0):
-                return
+            if machine.is_over(0) or not clock.is_alive():
+                break
             exit = vcpu.run() if machine.ready(vcpu) else None
             if exit and not isinstance(exit, Interrupted):
                 machine.take(vcpu, exit)
+        clock.cancel()
+        clock.join()
 
     def record(self, kind: type[Event], fields: dict[str, Any]) -> None:
         self.events.append(kind(seq=len(self.events) + 1, time=0, **fields))
