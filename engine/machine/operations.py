@@ -45,12 +45,12 @@ def set_mask(vm: Vm, vtl: int, pages: PageRange, rights: Rights) -> Effect:
     return MaskChanged, fields
 
 
-def set_masks(vm: Vm, vtl: int, pages: PageSet, rights: Rights) -> list[Effect]:
-    """All of them or none; an event a run."""
+def set_masks(vm: Vm, vtl: int, pages: PageSet, rights: Rights, setter: int) -> list[Effect]:
+    """All of them or none; an event a run. `setter` as in MaskChanged."""
     runs = list(pages.runs())
     before = [tuple((run.first, run.count, int(had)) for run, had in vm.masks(vtl, pages)) for pages in runs]
     vm.set_mask(vtl, pages, rights)
-    fields = {"vtl": vtl, "rights": int(rights)}
+    fields = {"vtl": vtl, "rights": int(rights), "setter": setter}
     return [
         (MaskChanged, fields | {"first": run.first, "pages": run.count, "before": had})
         for run, had in zip(runs, before, strict=True)

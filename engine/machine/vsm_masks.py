@@ -9,6 +9,8 @@ from engine.model.events import MaskChanged
 from engine.model.page_set import PageSet
 from engine.model.rights import Rights
 
+Left = dict[tuple[int, int], PageSet]
+
 
 class VtlMasks:
     """Of a machine up to VTL `highest`. The VTL right below that one is bound by it alone, so there the vm's masks are
@@ -28,10 +30,10 @@ class VtlMasks:
     def set(self, vm: Vm, setter: int, target: int, pages: PageSet, rights: Rights) -> list[Effect]:
         """What is to be logged: where the rights that are left have been set."""
         if target == self._highest - 1:
-            return set_masks(vm, target, pages, rights)
+            return set_masks(vm, target, pages, rights, 0 if rights == Rights.RWX else setter)
         self._table(setter, target).set(pages, int(rights))
         changes = sorted(self._left(target, pages).items())
-        return [effect for left, some in changes for effect in set_masks(vm, target, some, Rights(left))]
+        return [effect for (left, by), some in changes for effect in set_masks(vm, target, some, Rights(left), by)]
 
     def set_default(self, vm: Vm, setter: int, rights: Rights, within: PageSet) -> list[Effect]:
         """Of every lower VTL, where `setter` has left it all."""
@@ -45,33 +47,36 @@ class VtlMasks:
         for fields in (fields for kind, fields in effects if kind is MaskChanged):
             target, pages = fields["vtl"], PageRange(fields["first"], fields["pages"])
             if target < self._highest - 1:
-                for table in self._binding(target):
+                for _, table in self._binding(target):
                     table.set(pages, RWX)
                 self._table(target + 1, target).set(pages, fields["rights"])
 
     def _table(self, setter: int, target: int) -> RightsTable:
         return self._tables.setdefault((setter, target), RightsTable())
 
-    def _binding(self, target: int) -> list[RightsTable]:
-        return [table for (_, bound), table in self._tables.items() if bound == target]
+    def _binding(self, target: int) -> list[tuple[int, RightsTable]]:
+        """With their setters, the lowest first."""
+        return sorted((setter, table) for (setter, bound), table in self._tables.items() if bound == target)
 
     def _fenced(self, vm: Vm, setter: int, target: int) -> PageSet:
         runs = vm.masks(target) if target == self._highest - 1 else self._table(setter, target).restricted()
         return PageSet.of_bits(sum(PageSet.of_range(run).bits for run, _ in runs))
 
-    def _left(self, target: int, pages: PageSet) -> dict[int, PageSet]:
-        """The pages by what all VTLs above leave of them."""
-        left = {RWX: pages}
-        for table in self._binding(target):
+    def _left(self, target: int, pages: PageSet) -> Left:
+        """The pages by what all VTLs above leave of them, and the lowest of those that take something."""
+        left: Left = {(RWX, 0): pages}
+        for setter, table in self._binding(target):
             for first, count, rights in table.runs(pages.span):
-                left = _narrowed(left, PageSet.of_range(PageRange(first, count)), rights)
-        return {rights: some for rights, some in left.items() if some}
+                if rights != RWX:
+                    left = _narrowed(left, PageSet.of_range(PageRange(first, count)), rights, setter)
+        return {key: some for key, some in left.items() if some}
 
 
-def _narrowed(left: dict[int, PageSet], where: PageSet, rights: int) -> dict[int, PageSet]:
-    found = {had: some - where for had, some in left.items()}
-    for had, some in left.items():
-        found[had & rights] = found.get(had & rights, PageSet()) | (some & where)
+def _narrowed(left: Left, where: PageSet, rights: int, setter: int) -> Left:
+    found = {key: some - where for key, some in left.items()}
+    for (had, lowest), some in left.items():
+        key = had & rights, lowest or setter
+        found[key] = found.get(key, PageSet()) | (some & where)
     return found
 
 

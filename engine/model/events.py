@@ -51,13 +51,15 @@ class ExitTaken(Event, frozen=True, gc=False, kw_only=True, tag="exit"):
 
 
 class MaskChanged(Event, frozen=True, gc=False, kw_only=True, tag="mask"):
-    """`pages` from gfn `first` now have `rights`; `before` are the runs (first, count, rights) they had."""
+    """`pages` from gfn `first` now have `rights`; `before` are the runs (first, count, rights) they had. Where VTLs
+    have set it, `setter` is the lowest one that leaves less than all; 0: the VMM has, or nothing is taken."""
 
     vtl: int
     first: int
     pages: int
     rights: int
     before: tuple[tuple[int, int, int], ...]
+    setter: int = 0
 
 
 class SlotChanged(Event, frozen=True, gc=False, kw_only=True, tag="slot"):

@@ -37,7 +37,7 @@ RECENT_FAULTS = 4096
 
 
 class Setter(IntEnum):
-    """Who set a mask: the cause that stands before it in the log."""
+    """Who set a mask: a VTL, which its event names, or the cause that stands before it in the log."""
 
     SCENARIO = 0
     COMMAND = 1
@@ -136,7 +136,6 @@ class View:
                 vcpu.vtl, vcpu.switches = event.to_vtl, vcpu.switches + 1
                 self._follows(event, self.fresh_outcomes)
             case HypercallServed():
-                self._setter = min(max(Setter.VTL1, Setter.VTL1 + event.vtl - 1), MOST_SETTER)
                 self._follows(event, self.fresh_outcomes)
             case InterceptDelivered():
                 self._follows(event, self.fresh_messages)
@@ -163,7 +162,8 @@ class View:
 
     def _mask(self, event: MaskChanged) -> None:
         if event.vtl == 0:
-            key = event.rights if event.rights == Rights.RWX else event.rights | self._setter << SETTER_SHIFT
+            setter = min(Setter.VTL1 + event.setter - 1, MOST_SETTER) if event.setter else self._setter
+            key = event.rights if event.rights == Rights.RWX else event.rights | setter << SETTER_SHIFT
             self.masks.set(PageRange(event.first, event.pages), key)
             self.masks_changed = True
 

@@ -93,9 +93,9 @@ def test_what_vtl0_may_do_is_what_both_leave(run) -> None:
     assert {status for _, status, _ in ran.served} == {"SUCCESS"}
     assert ran.denied == [(0, FIRST), (0, SECOND), (1, FIRST), (0, FIRST)]
     assert (ran.words(FIRST, 1), ran.words(SECOND, 1), ran.end) == ([2], [5], "halted")
-    assert [(event.vtl, event.first, event.rights) for event in ran.of(MaskChanged)][-2:] == [
-        (0, FIRST >> 12, READ),
-        (0, SECOND >> 12, ALL),
+    assert [(event.vtl, event.first, event.rights, event.setter) for event in ran.of(MaskChanged)][-2:] == [
+        (0, FIRST >> 12, READ, 2),
+        (0, SECOND >> 12, ALL, 0),
     ]
 
 

@@ -22,19 +22,21 @@ by_vtls = st.tuples(st.sampled_from(PAIRS), sets, rights)
 by_the_vmm = st.tuples(st.integers(0, VTLS - 2), st.integers(0, PAGES - 4), rights)
 defaults = st.tuples(st.integers(1, VTLS - 1), rights)
 Model = dict[tuple[int, int], list[Rights]]
+Shown = tuple[Rights, int]
+"""Of a page: its rights, and who has taken the others."""
 
 
-def follow(shown: list[list[Rights]], effects: list[Effect]) -> None:
+def follow(shown: list[list[Shown]], effects: list[Effect]) -> None:
     for kind, fields in effects:
         assert kind is MaskChanged
         for gfn in range(fields["first"], fields["first"] + fields["pages"]):
-            shown[fields["vtl"]][gfn] = Rights(fields["rights"])
+            shown[fields["vtl"]][gfn] = Rights(fields["rights"]), fields.get("setter", 0)
 
 
 @given(st.lists(by_vtls | by_the_vmm | defaults, max_size=8))
 def test_what_is_left_is_what_all_vtls_above_leave(deeds: list[tuple[object, ...]]) -> None:
     vm = SimHypervisor().create_vm(PAGES * PAGE_SIZE, VTLS)
-    masks, shown = VtlMasks(VTLS - 1), [[Rights.RWX] * PAGES for _ in range(VTLS)]
+    masks, shown = VtlMasks(VTLS - 1), [[(Rights.RWX, 0)] * PAGES for _ in range(VTLS)]
     model: Model = {pair: [Rights.RWX] * PAGES for pair in PAIRS}
     try:
         for deed in deeds:
@@ -60,9 +62,21 @@ def test_what_is_left_is_what_all_vtls_above_leave(deeds: list[tuple[object, ...
         for target in range(VTLS - 1):
             above = [model[setter, target] for setter in range(target + 1, VTLS)]
             left = [reduce(and_, page) for page in zip(*above, strict=True)]
-            assert [vm.mask(target, gfn) for gfn in range(PAGES)] == left == shown[target]
+            assert [vm.mask(target, gfn) for gfn in range(PAGES)] == left == [rights for rights, _ in shown[target]]
+            assert all(by in (0, _lowest(model, target, gfn)) for gfn, (_, by) in enumerate(shown[target]))
+            assert all(by for rights, by in shown[target] if rights != Rights.RWX) or any(map(_is_the_vmms, deeds))
     finally:
         vm.close()
+
+
+def _lowest(model: Model, target: int, gfn: int) -> int:
+    """The lowest VTL that leaves less than all."""
+    takes = (setter for setter in range(target + 1, VTLS) if model[setter, target][gfn] != Rights.RWX)
+    return next(takes, 0)
+
+
+def _is_the_vmms(deed: tuple[object, ...]) -> bool:
+    return len(deed) == 3 and isinstance(deed[0], int)
 
 
 def _put(page_rights: list[Rights], pages: PageSet | PageRange, left: Rights) -> None:

@@ -79,8 +79,8 @@ def test_masks_of_vtl0_are_kept_by_page() -> None:
 
 
 def test_a_mask_says_who_set_it() -> None:
-    def fence(seq: int, gfn: int) -> MaskChanged:
-        return MaskChanged(seq=seq, time=0, vtl=0, first=gfn, pages=1, rights=1, before=())
+    def fence(seq: int, gfn: int, setter: int = 0) -> MaskChanged:
+        return MaskChanged(seq=seq, time=0, vtl=0, first=gfn, pages=1, rights=1, before=(), setter=setter)
 
     view = folded(
         fence(1, 0x210),
@@ -88,13 +88,9 @@ def test_a_mask_says_who_set_it() -> None:
         fence(3, 0x211),
         CommandTaken(seq=4, time=0, command=SetMask(base=0x212000, pages=1, rights=1), by="script"),
         fence(5, 0x212),
-        hypercall(6),
-        served(7),
-        fence(8, 0x213),
-        served(9, vtl=2),
-        fence(10, 0x214),
-        served(11, vtl=15),
-        fence(12, 0x215),
+        fence(6, 0x213, setter=1),
+        fence(7, 0x214, setter=2),
+        fence(8, 0x215, setter=15),
     )
     setters = [key >> SETTER_SHIFT for _, _, key in view.masks.runs()]
     assert setters == [Setter.SCENARIO, Setter.COMMAND, Setter.SCRIPT, Setter.VTL1, Setter.VTL1 + 1, MOST_SETTER]
