@@ -2,6 +2,9 @@
 
 /** @typedef {{from: number, to: number, left: number, width: number}} Scale */
 
+/** The narrowest span of time, of either clock. */
+export const LEAST_SPAN = 1000;
+
 /**
  * @param {Scale} scale
  * @param {number} value
@@ -26,6 +29,16 @@ export function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= value * (1 - 1e-9)) ?? 10;
   return step * power;
+}
+
+/**
+ * A span for a run whose last exit is at `last`; null where the usual one is no wider.
+ * @param {number} last
+ * @param {number} usual
+ */
+export function wholeSpan(last, usual) {
+  const whole = roundUp(Math.max(LEAST_SPAN, last));
+  return whole < usual ? whole : null;
 }
 
 /**

@@ -82,11 +82,15 @@ function drawStays(lane, stays, top, height, now) {
     const from = Math.max(scale.left, toPixel(scale, stay.time));
     const to = Math.min(scale.left + scale.width, toPixel(scale, stays[i + 1]?.time ?? now));
     if (to <= from) return;
-    context.fillStyle = palette.css(stay.state === "running" ? `${vtlColour(stay.vtl)}-lane` : `--state-${stay.state}`);
+    const colour = palette.css(stay.state === "running" ? `${vtlColour(stay.vtl)}-lane` : `--state-${stay.state}`);
+    context.fillStyle = colour;
     context.fillRect(from, top, to - from, height);
     drawHigher(lane, stay.vtl, from, to, top);
     const label = stay.state === "running" ? `VTL${stay.vtl}` : stay.state;
     if (to - from < label.length * palette.font * 0.7 || exitBand(height, palette) === height) return;
+    // The lines of a VTL above the first reach down into its name: they begin behind it.
+    context.fillStyle = colour;
+    if (stay.vtl > 1) context.fillRect(from, top, context.measureText(label).width + 8, height - exitBand(height, palette));
     context.fillStyle = palette.css("--lane-ink");
     context.fillText(label, from + 4, top + (height - exitBand(height, palette)) / 2 + 0.5);
   });

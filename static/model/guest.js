@@ -37,6 +37,10 @@ export class Guest {
     return this.status?.phase === "running";
   }
 
+  get ended() {
+    return this.status?.phase === "ended";
+  }
+
   /**
    * Lets `elapsed` ms pass on the clock that heat ages by.
    * @param {number} elapsed

@@ -1,7 +1,7 @@
 // Everything that is drawn: puts model and view state into the draw functions, each canvas only when it must.
 
 import { gridFor } from "../base/grid.js";
-import { isHostClock, roundUp } from "../base/scale.js";
+import { isHostClock, roundUp, wholeSpan } from "../base/scale.js";
 import { whole } from "../base/viewport.js";
 import { drawLanes, rowsFor } from "../draw/lanes.js";
 import { HeatImage } from "../draw/map.js";
@@ -102,13 +102,16 @@ export class Screen {
   }
 
   /**
-   * First and last time shown: chosen, or the last ten seconds of the clock.
+   * First and last time shown: chosen, or the last ten seconds of the clock; of a run that ended sooner, all of it.
    * @returns {[number, number]}
    */
   window() {
     const { end, span } = timeWindow.value;
-    const width = span ?? this.usualSpan();
-    const to = end ?? Math.max(this.guest.history.time, width);
+    const { guest } = this;
+    const usual = this.usualSpan();
+    const whole = guest.ended ? wholeSpan(guest.history.records.at(-1)?.time ?? 0, usual) : null;
+    const width = span ?? whole ?? usual;
+    const to = end ?? (whole ? width : Math.max(guest.history.time, width));
     return [to - width, to];
   }
 

@@ -1,6 +1,6 @@
 // Hands on the timeline: W A S D, wheel and drag move it; a click chooses the exit next to it.
 
-import { timeText, toPixel, toValue } from "../base/scale.js";
+import { LEAST_SPAN, timeText, toPixel, toValue } from "../base/scale.js";
 import { firstFrom } from "../model/history.js";
 import { chosenExit, timeWindow } from "../state/view.js";
 import { byId, setText } from "./element.js";
@@ -9,7 +9,6 @@ import { byId, setText } from "./element.js";
 /** @typedef {import("./screen.js").Screen} Screen */
 
 const NEAR = 8;
-const NARROWEST = 1000;
 
 /**
  * @param {Guest} guest
@@ -45,7 +44,7 @@ export function connectTime(guest, screen) {
  */
 export function zoomTime(screen, factor) {
   const { from, to } = screen.scale;
-  const span = Math.max(NARROWEST, (to - from) * factor);
+  const span = Math.max(LEAST_SPAN, (to - from) * factor);
   const centre = timeWindow.value.end === null ? null : (from + to) / 2;
   timeWindow.set({ end: centre === null ? null : centre + span / 2, span });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { positionOf, roundUp, speedAt, tickText, ticks, timeText, toPixel, toValue, UNLIMITED } from "../../static/base/scale.js";
+import { positionOf, roundUp, speedAt, tickText, ticks, timeText, toPixel, toValue, UNLIMITED, wholeSpan } from "../../static/base/scale.js";
 
 test("pixels and values are each other's inverse", () => {
   const scale = { from: 1e9, to: 11e9, left: 60, width: 700 };
@@ -12,6 +12,13 @@ test("pixels and values are each other's inverse", () => {
 test("ticks stand at round values and never exceed their number", () => {
   assert.deepEqual(ticks(0, 10, 5), [0, 2, 4, 6, 8, 10]);
   assert.deepEqual([3, 5, 7, 0.12].map(roundUp), [5, 5, 10, 0.2]);
+});
+
+test("a run that ended sooner than the usual span is shown whole", () => {
+  assert.equal(wholeSpan(581, 200_000), 1000);
+  assert.equal(wholeSpan(0.25e9, 10e9), 0.5e9);
+  assert.equal(wholeSpan(8e9, 10e9), null);
+  assert.equal(wholeSpan(25e9, 10e9), null);
 });
 
 test("the speed slider is logarithmic and ends without a limit", () => {
