@@ -4,15 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
+import tests.peers.patience  # noqa: F401
 from tests.peers.absent import absences, kvm_absent, postgres_absent
 from tests.peers.postgres import Postgres, running_postgres
 from tests.peers.server import Server, running_server
-
-# A drawn example that takes long on a busy machine is no failure.
-settings.register_profile("patient", settings(), deadline=None)
-settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+import tests.peers.patience  # noqa: F401
 from engine.hypervisor.contract.errors import HypervisorMissing
 from engine.machine.program import check_scenario
 from engine.model.scenario import Scenario
