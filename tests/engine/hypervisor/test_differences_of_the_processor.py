@@ -9,7 +9,7 @@ from engine.hypervisor.contract.errors import Unsupported
 from engine.model.address import PAGE_SHIFT, PageRange
 from engine.model.cpuid import CpuidLeaf
 from engine.model.exits import HltExit, InternalError, Interrupted, ProtectionExit, ShutdownExit
-from engine.model.layout import PAGE_DIRECTORIES
+from engine.model.layout import PAGE_DIRECTORIES, code_base
 from engine.model.resolution import Complete
 from engine.model.rights import Rights
 from engine.x86.descriptors import GATE_SIZE
@@ -195,9 +195,10 @@ def test_40_the_resume_flag_in_the_frame_of_an_interrupt(kvm: Guest, sim: Guest)
 
 
 def test_41_a_code_segment_with_a_base(kvm: Guest, sim: Guest) -> None:
-    """Bits 23 to 16 of the base of CS, in the fifth byte of its descriptor in the GDT."""
+    """Bits 23 to 16 of the base of CS, in the fifth byte of its descriptor in the GDT. Where it is added, HLT waits."""
     frame = "mov rcx, rsp\npush 0x10\npush rcx\npush 2\npush 8\nlea rax, [rip + on]\npush rax\niretq"
     for guest, executed in ((kvm, True), (sim, False)):
+        guest.memory.write(code_base(0) + 0x10000, b"\xf4" * 0x100)
         guest.load(f"mov byte ptr [rbx], 1\n{frame}\non: mov rcx, 7\nhlt", rbx=12, rsp=PAGE + 0x1000)
-        ended = isinstance(guest.vcpu.run(), HltExit)
-        assert (ended and guest.vcpu.registers().rcx == 7) == executed
+        assert isinstance(guest.vcpu.run(), HltExit)
+        assert (guest.vcpu.registers().rcx == 7) == executed
