@@ -103,3 +103,11 @@ def test_own_scenarios_are_listed(page: Page, lab: Server) -> None:
     saved(page.request, lab.url, QUIET)
     page.goto(lab.url + "/scenarios")
     expect(page.get_by_role("link", name="Nothing is fenced").first).to_be_visible()
+
+
+def test_every_card_holds_what_is_in_it(page: Page, lab: Server) -> None:
+    page.goto(lab.url + "/scenarios")
+    cards = page.locator(".card")
+    expect(cards.first).to_be_visible()
+    wider = cards.evaluate_all("all => all.filter((card) => card.scrollWidth > card.clientWidth).length")
+    assert (cards.count() > 5, wider) == (True, 0)
