@@ -1,9 +1,7 @@
 """A guest finds the interface by CPUID and places its own hypercall page, by the steps of TLFS, Establishing the
 Hypercall Interface."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,7 +9,6 @@ from engine.abi.tlfs import interface
 from engine.machine.program import check_scenario
 from engine.model.exits import MsrExit
 from engine.model.resolution import Complete, Inject
-from engine.session.host import Host
 from tests.engine.machine.vsm_guest import (
     ENABLE_PARTITION_VTL,
     PAGE,
@@ -36,11 +33,6 @@ OS_ID, HYPERCALL = interface.MSR_GUEST_OS_ID, interface.MSR_HYPERCALL
 OWN, OTHER = 0x218000, 0x219000
 NOTHING = call(0x7777)
 """No such call: told, and nothing else."""
-
-
-@pytest.fixture
-def run(host: Host, scenario: Callable[..., Any]) -> Callable[..., Ran]:
-    return lambda asm, **fields: Ran(host, scenario, asm, **fields)
 
 
 def answers(ran: Ran) -> list[tuple[int, object]]:

@@ -1,13 +1,9 @@
 """Hypercalls and VTL switches of guest code, the same on every hypervisor."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from engine.model.events import HypercallServed, MaskChanged, VtlSwitched
 from engine.model.rights import Rights
-from engine.session.host import Host
 from engine.session.outcome import run_to_end
 from tests.engine.machine.vsm_guest import (
     ENABLE_PARTITION_VTL,
@@ -27,14 +23,8 @@ from tests.engine.machine.vsm_guest import (
     put,
     switch,
 )
-from tests.engine.machine.vsm_run import Ran
 
 READ, ALL = 0x1, 0xF
-
-
-@pytest.fixture
-def run(host: Host, scenario: Callable[..., Any]) -> Callable[..., Ran]:
-    return lambda asm, **fields: Ran(host, scenario, asm, **fields)
 
 
 def test_vtl1_fences_a_page_and_vtl0_is_stopped(run) -> None:

@@ -1,15 +1,11 @@
 """TranslateVirtualAddress in a running machine, by the page tables that a VTL really has (row 20 of KUT-VSM)."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from engine.abi.tlfs.interface import PARTITION_ID_SELF, VP_INDEX_SELF
 from engine.abi.tlfs.memory import CacheType, TranslateCode, TranslateResult
 from engine.abi.tlfs.registers import RegisterName
 from engine.model.layout import HYPERCALL_PAGE, PAGE_DIRECTORIES, PML4
-from engine.session.host import Host
 from engine.vsm.layout import of_bits
 from tests.engine.machine.vsm_guest import (
     INPUT,
@@ -34,11 +30,6 @@ OUT = STATUSES + 0x800
 READ, WRITE, EXECUTE, MARK, USER = 1, 2, 4, 0x10, 0x80
 VTL0, VTL1 = 0x10 << 56, 0x11 << 56
 ALIAS = 0x4000_0000
-
-
-@pytest.fixture
-def run(host: Host, scenario: Callable[..., Any]) -> Callable[..., Ran]:
-    return lambda asm, **fields: Ran(host, scenario, asm, **fields)
 
 
 def translate(gva: int, flags: int = READ, output: int = OUT) -> str:

@@ -1,8 +1,5 @@
 """Registers of each VTL, as guest code has them and as hypercalls get and set them; the same on every hypervisor."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,11 +26,6 @@ from tests.engine.machine.vsm_run import Ran
 
 OUT = STATUSES + 0x800
 FS_BASE = 0x12_3456_7000
-
-
-@pytest.fixture
-def run(host: Host, scenario: Callable[..., Any]) -> Callable[..., Ran]:
-    return lambda asm, **fields: Ran(host, scenario, asm, **fields)
 
 
 def store(register: str, at: int) -> str:

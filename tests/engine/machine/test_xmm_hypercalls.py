@@ -1,15 +1,11 @@
 """Hypercalls whose input and output are in RDX, R8 and XMM0 to XMM5 (TLFS, XMM Fast Hypercall Input and Output)."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.abi.tlfs.interface import PARTITION_ID_SELF, VP_INDEX_SELF
 from engine.model.events import MaskChanged
-from engine.session.host import Host
 from tests.engine.machine.vsm_guest import (
     INPUT,
     PAGE,
@@ -22,17 +18,11 @@ from tests.engine.machine.vsm_guest import (
     protect,
     put,
 )
-from tests.engine.machine.vsm_run import Ran
 
 OUT = STATUSES + 0x800
 GFN = PAGE >> 12
 FAST = 1 << 16
 GET, RSP, RFLAGS = 0x50, 0x20004, 0x20011
-
-
-@pytest.fixture
-def run(host: Host, scenario: Callable[..., Any]) -> Callable[..., Ran]:
-    return lambda asm, **fields: Ran(host, scenario, asm, **fields)
 
 
 def with_xmm(*words: int) -> str:
